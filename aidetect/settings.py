@@ -1,0 +1,233 @@
+"""One settings file: works with no configuration at all; every variable is in README.md and .env.example."""
+
+import hashlib
+import os
+import secrets
+import tempfile
+from pathlib import Path
+
+import environ
+from csp.constants import NONE, SELF
+from django.contrib.messages import constants as message_levels
+
+from aidetect import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+if (BASE_DIR / ".env").is_file():
+    environ.Env.read_env(BASE_DIR / ".env")
+
+# --- Places -----------------------------------------------------------------------------------------------------------
+RUN_DIR = env.read("RUN_DIR", BASE_DIR / ".run", "a folder for sockets, the cache and the secret key", Path).absolute()
+MEDIA_ROOT = env.read("MEDIA_ROOT", BASE_DIR / "media", "a folder for uploads and trained detectors", Path).absolute()
+SHIPPED_DETECTORS = BASE_DIR / "classifier" / "shipped"
+MANIFEST = BASE_DIR / "dataset" / "manifest.csv"
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+
+
+def _secret_key() -> str:
+    """A key of this machine's own, made at the first start and kept where only its user can read it."""
+    RUN_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = RUN_DIR / "secret_key"
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(50))
+    except FileExistsError:
+        pass
+    return path.read_text()
+
+
+def _redis_socket() -> Path:
+    """The embedded Redis listens here; a Unix socket's path may have 107 bytes at most."""
+    path = RUN_DIR / "redis.sock"
+    if len(os.fsencode(path)) <= 100:
+        return path
+    digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"aidetect-{os.getuid()}-{digest}.sock"
+
+
+# --- Security ---------------------------------------------------------------------------------------------------------
+SECRET_KEY = env.text("SECRET_KEY", "", "a long random text") or _secret_key()
+DEBUG = env.boolean("DEBUG", False)
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"], "host names, separated by commas")
+CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", [], "origins such as https://example.org, separated by commas")
+HTTPS = env.boolean("HTTPS", False)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "blob:", "data:"],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+
+# --- What is accepted -------------------------------------------------------------------------------------------------
+MAX_UPLOAD_MB = env.number("MAX_UPLOAD_MB", 20, 0.001, 1000)
+MAX_MEGAPIXELS = env.number("MAX_MEGAPIXELS", 50, 0.001, 500)
+SMALLEST_SIDE = env.integer("SMALLEST_SIDE", 32, 1, 4096)
+MAX_FILES = env.integer("MAX_FILES", 20, 1, 200)
+REVIEW_SCOPE = env.choice("REVIEW_SCOPE", "consent", ("consent", "all"))
+DATA_UPLOAD_MAX_NUMBER_FILES = 10 * MAX_FILES
+FILE_UPLOAD_PERMISSIONS = 0o600
+
+# --- How images are worked on -----------------------------------------------------------------------------------------
+BATCH_SIZE = env.integer("BATCH_SIZE", 8, 1, 256)
+CLAIM_SECONDS = env.number("CLAIM_SECONDS", 60, 1, 3600)
+MAX_ATTEMPTS = env.integer("MAX_ATTEMPTS", 3, 1, 20)
+SWEEP_SECONDS = env.number("SWEEP_SECONDS", 5, 0.2, 3600)
+REDIS_URL = env.text("REDIS_URL", "", "a Redis address such as redis://localhost:6379/0")
+REDIS_SOCKET = _redis_socket()
+CELERY_BROKER_URL = REDIS_URL or f"redis+socket://{REDIS_SOCKET}"
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout": 5}
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_WORKER_POOL = "prefork"  # solo and thread pools ignore time limits
+CELERY_WORKER_CONCURRENCY = 1  # TensorFlow uses all cores already; scale by processes
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_MAX_TASKS_PER_CHILD = 2000
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+
+# --- Django -----------------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "classifier",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "allauth",
+    "allauth.account",
+    "crispy_forms",
+    "crispy_bootstrap5",
+    "django_htmx",
+    "csp",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
+ROOT_URLCONF = "aidetect.urls"
+WSGI_APPLICATION = "aidetect.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+CACHES = {
+    "default": {
+        # Shared by the web processes and alive without Redis: allauth counts log-in attempts in it.
+        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+        "LOCATION": RUN_DIR / "cache",
+    }
+}
+
+
+def _database(url: str) -> dict[str, object]:
+    config = {key: value for key, value in environ.Env.db_url_config(url).items() if value != ""}
+    if not url.startswith(("sqlite:///", "postgres://", "postgresql://")) or "NAME" not in config:
+        raise ValueError(url)
+    if config["ENGINE"] == "django.db.backends.sqlite3":
+        # Writers queue for the lock at BEGIN instead of failing in mid-transaction; readers never wait (WAL).
+        pragmas = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+        config["OPTIONS"] = {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": pragmas}
+    else:
+        config |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+    return config
+
+
+def _mail(url: str) -> dict[str, object]:
+    config = environ.Env.email_url_config(url)
+    if not url.startswith(("smtp", "console")):
+        raise ValueError(url)
+    return {key: value for key, value in config.items() if value is not None}
+
+
+DATABASES = {
+    "default": env.read(
+        "DATABASE_URL",
+        _database(f"sqlite:///{BASE_DIR / 'db.sqlite3'}"),
+        "sqlite:////absolute/path or postgres://user:password@host/name",
+        _database,
+    )
+}
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "home"
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGOUT_REDIRECT_URL = "home"
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_ADAPTER = "allauth.account.adapter.DefaultAccountAdapter"
+ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key"}
+SILENCED_SYSTEM_CHECKS = ["account.W001"]
+
+_MAIL = env.read("EMAIL_URL", _mail("consolemail://"), "consolemail:// or smtp+tls://user:password@host:587", _mail)
+EMAIL_BACKEND = _MAIL["EMAIL_BACKEND"]
+EMAIL_HOST, EMAIL_PORT = _MAIL.get("EMAIL_HOST", "localhost"), _MAIL.get("EMAIL_PORT", 25)
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _MAIL.get("EMAIL_HOST_USER", ""), _MAIL.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS, EMAIL_USE_SSL = _MAIL.get("EMAIL_USE_TLS", False), _MAIL.get("EMAIL_USE_SSL", False)
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "aidetect@localhost", "an e-mail address")
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = env.text("TIME_ZONE", "UTC", "a time zone such as Europe/Vienna")
+USE_TZ = True
+CRISPY_ALLOWED_TEMPLATE_PACKS = CRISPY_TEMPLATE_PACK = "bootstrap5"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # twenty sentences overflow a cookie
+MESSAGE_TAGS = {message_levels.ERROR: "danger", message_levels.DEBUG: "secondary"}
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "{levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {"classifier": {"level": "INFO"}, "celery": {"level": "INFO"}, "celery.worker.strategy": {"level": "WARNING"}},
+}

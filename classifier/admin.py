@@ -1,0 +1,172 @@
+"""What staff see. Every change of a label goes through services.label_images, so it leaves a row."""
+
+from typing import Any, cast
+
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.db.models import F, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from classifier import services
+from classifier.forms import RelabelForm
+from classifier.models import Detector, GroundTruth, Image, ImageQuerySet, Label, Verdict
+
+admin.site.site_header = "aidetect administration"
+admin.site.site_title = "aidetect"
+admin.site.index_title = "Curation"
+
+
+class ReadOnlyInline(admin.TabularInline):  # type: ignore[type-arg]
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class LabelInline(ReadOnlyInline):
+    model = Label
+    fields = ("created_at", "by", "old", "new", "reason")
+    readonly_fields = fields
+    verbose_name_plural = "Label timeline (newest first)"
+
+
+class VerdictInline(ReadOnlyInline):
+    model = Verdict
+    fields = ("detector", "outcome", "score", "milliseconds", "created_at")
+    readonly_fields = fields
+
+
+class Disagreement(admin.SimpleListFilter):
+    title = "model and label"
+    parameter_name = "agreement"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("disagree", "Disagree"), ("agree", "Agree")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        judged = queryset.filter(label__in=["REAL", "FAKE"], outcome__in=["REAL", "FAKE"])
+        if self.value() == "disagree":
+            return judged.exclude(outcome=F("label"))
+        return judged.filter(outcome=F("label")) if self.value() == "agree" else queryset
+
+
+@admin.register(Image)
+class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("picture", "name", "owner", "outcome", "score", "label", "consent", "state", "created_at")
+    list_display_links = ("picture", "name")
+    list_filter = ("outcome", "label", Disagreement, "consent", "state", ("verdict__detector", admin.RelatedOnlyFieldListFilter))
+    list_select_related = ("owner", "verdict")
+    list_per_page = 50
+    show_full_result_count = False
+    search_fields = ("name", "owner__username", "owner__email", "sha256")
+    search_help_text = "File name, owner or SHA-256"
+    ordering = ("-id",)
+    actions = ("relabel",)
+    inlines = (LabelInline, VerdictInline)
+    fieldsets = (
+        (None, {"fields": ("large_picture", "relabel_link")}),
+        ("Verdict", {"fields": ("outcome", "score", "label", "state", "error")}),
+        ("File", {"fields": ("name", "owner", "consent", "format", "dimensions", "size", "sha256", "created_at")}),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return tuple(name for _, options in self.fieldsets for name in options["fields"])
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    @admin.display(description="Picture")
+    def picture(self, image: Image) -> SafeString | str:
+        if not image.thumbnail or not image.reviewable:
+            return "private" if image.thumbnail else "–"
+        return format_html('<img class="thumb" src="{}" alt="" loading="lazy">', reverse("image_thumbnail", args=[image.uuid]))
+
+    @admin.display(description="Picture")
+    def large_picture(self, image: Image) -> SafeString | str:
+        if not image.reviewable:
+            return "The owner did not consent to review, so the picture is not shown."
+        if not image.display:
+            return "No picture yet."
+        return format_html('<img class="large" src="{}" alt="">', reverse("image_display", args=[image.uuid]))
+
+    @admin.display(description="Ground truth")
+    def relabel_link(self, image: Image) -> SafeString | str:
+        if not image.reviewable:
+            return "Images without consent can't be labelled."
+        url = reverse("admin:classifier_image_relabel") + f"?ids={image.pk}"
+        return format_html('{} &nbsp; <a class="button" href="{}">Relabel…</a>', image.get_label_display() or "No label yet", url)
+
+    @admin.display(description="Score", ordering="verdict__score")
+    def score(self, image: Image) -> str:
+        return f"{image.verdict.score:.2f}" if image.verdict else "–"
+
+    @admin.display(description="Pixels")
+    def dimensions(self, image: Image) -> str:
+        return f"{image.width} × {image.height}"
+
+    @admin.action(description="Relabel the selected images…", permissions=["change"])
+    def relabel(self, request: HttpRequest, queryset: QuerySet[Image]) -> HttpResponse:
+        ids = ",".join(str(pk) for pk in queryset.values_list("pk", flat=True))
+        return redirect(reverse("admin:classifier_image_relabel") + f"?ids={ids}")
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.relabel_view)
+        return [path("relabel/", view, name="classifier_image_relabel"), *super().get_urls()]
+
+    def relabel_view(self, request: HttpRequest) -> HttpResponse:
+        """One page for one image or many: what they are, and why. Images without consent are left out and counted."""
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        ids = [int(word) for word in request.GET.get("ids", "").split(",") if word.isascii() and word.isdigit()][:1000]
+        chosen = cast(ImageQuerySet, Image.objects.filter(pk__in=ids))
+        images = chosen.reviewable()
+        form = RelabelForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            new = GroundTruth(form.cleaned_data["label"])
+            count = services.label_images(images, cast(User, request.user), new, form.cleaned_data["reason"])
+            messages.success(request, f"{count} image{'' if count == 1 else 's'} relabelled as {new.label}.")
+            return redirect(
+                reverse("admin:classifier_image_change", args=[ids[0]]) if len(ids) == 1
+                else reverse("admin:classifier_image_changelist")
+            )
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Relabel",
+            "opts": self.model._meta,
+            "form": form,
+            "images": images.select_related("verdict")[:50],
+            "count": images.count(),
+            "left_out": len(ids) - images.count(),
+        }
+        return render(request, "admin/classifier/image/relabel.html", context)
+
+
+@admin.register(Detector)
+class DetectorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("version", "architecture", "active", "shipped", "created_at", "promoted_at")
+    list_filter = ("active", "architecture")
+    readonly_fields = ("version", "architecture", "sha256", "shipped", "active", "created_at", "promoted_at")
+    actions = ("promote",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @admin.action(description="Promote the selected detector", permissions=["change"])
+    def promote(self, request: HttpRequest, queryset: QuerySet[Detector]) -> None:
+        if queryset.count() != 1:
+            self.message_user(request, "Choose exactly one detector to promote.", messages.ERROR)
+            return
+        services.promote(detector := queryset.get())
+        self.message_user(request, f"{detector.version} is active; workers use it from their next batch on.")

@@ -1,0 +1,21 @@
+"""One base class for everything this package raises on purpose."""
+
+
+class DetectorError(Exception):
+    """Base class; the message says what was expected and what was received."""
+
+
+class UnreadableImage(DetectorError):
+    """An image that can't be read. `code` names the rule it broke; the message is a sentence for its owner."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class DatasetError(DetectorError):
+    """A folder, manifest or split that can't be trained or evaluated on."""
+
+
+class BundleError(DetectorError):
+    """A detector bundle that is incomplete, altered or of another format."""

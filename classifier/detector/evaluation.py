@@ -1,0 +1,109 @@
+"""Measure a detector on a manifest: per source, with n and 95 % intervals."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from classifier.detector.bundle import LoadedDetector
+from classifier.detector.decoding import read_rgb
+from classifier.detector.errors import DatasetError
+from classifier.detector.labels import CLASS_NAMES
+from classifier.detector.manifest import ANY_SIZE, Row
+from classifier.detector.metrics import (
+    Floats,
+    Ints,
+    bootstrap,
+    calibration_error,
+    confusion,
+    roc_curve,
+    summary,
+    wilson,
+)
+from classifier.detector.preprocessing import Pixels, Preprocessing
+
+HEADLINE = ("accuracy", "precision", "recall", "f1", "balanced_accuracy", "auroc")
+
+
+def targets_of(rows: Sequence[Row]) -> Ints:
+    """(n,) int array: 0 for FAKE, 1 for REAL."""
+    return np.array([CLASS_NAMES.index(row.label) for row in rows])  # type: ignore[arg-type]
+
+
+def picture_path(row: Row, preprocessing: Preprocessing) -> str:
+    """Whole views are read from the scaled-down picture where the manifest has one, crops from native pixels."""
+    return row.whole if preprocessing.view == "whole" and row.whole else row.path
+
+
+def predict_logits(
+    detector: LoadedDetector, rows: Sequence[Row], on_image: Callable[[int, int], None] | None = None
+) -> Floats:
+    """The logit of each row before the temperature, shape (n,), 8 images a batch; the serving path, file for file."""
+    logits: list[Floats] = []
+    waiting: list[Pixels] = []
+    for index, row in enumerate(rows, 1):
+        path = picture_path(row, detector.card.preprocessing)
+        waiting.append(detector.views(read_rgb(path, ANY_SIZE)))
+        if len(waiting) == 8 or index == len(rows):
+            logits.append(detector.logits(waiting))
+            waiting = []
+        if on_image:
+            on_image(index, len(rows))
+    return np.concatenate(logits) if logits else np.zeros(0)
+
+
+def report(rows: Sequence[Row], scores: Floats, fake_below: float, real_above: float) -> dict[str, Any]:
+    """Everything the metrics page and the model card show, as plain JSON values. Raises DatasetError for no rows."""
+    if not rows:
+        raise DatasetError("expected at least one image to measure on; the manifest has none in this split")
+    targets = targets_of(rows)
+    overall = dict(summary(targets, scores))
+    intervals = bootstrap(targets, scores, HEADLINE)
+    false, true = roc_curve(targets, scores)
+    decided = (scores < fake_below) | (scores > real_above)
+    right = (scores > 0.5) == (targets == 1)
+    return {
+        "n": len(rows),
+        "counts": {name: int(np.sum(targets == index)) for index, name in enumerate(CLASS_NAMES)},
+        "overall": {name: clean(value) for name, value in overall.items()},
+        "intervals": {name: [clean(low), clean(high)] for name, (low, high) in intervals.items()},
+        "calibration_error": clean(calibration_error(targets, scores)),
+        "decided": {
+            "share": clean(float(decided.mean())),
+            "accuracy": clean(float(right[decided].mean()) if decided.any() else math.nan),
+        },
+        "confusion": confusion(targets, scores),
+        "roc": [[clean(x), clean(y)] for x, y in thin(false, true)],
+        "sources": list(per_source(rows, scores)),
+    }
+
+
+def per_source(rows: Sequence[Row], scores: Floats) -> Iterator[dict[str, Any]]:
+    """One dict a source: n by class, accuracy with its Wilson interval; AUROC and balanced accuracy where both classes
+    are there."""
+    targets = targets_of(rows)
+    sources = np.array([row.source for row in rows])
+    for source in np.unique(sources):
+        here = sources == source
+        values = dict(summary(targets[here], scores[here]))
+        counts = confusion(targets[here], scores[here])
+        hits = counts["real_as_real"] + counts["fake_as_fake"]
+        yield {
+            "source": str(source),
+            "real": int(np.sum(targets[here] == 1)),
+            "fake": int(np.sum(targets[here] == 0)),
+            "interval": [clean(edge) for edge in wilson(hits, int(here.sum()))],
+            **{name: clean(values[name]) for name in ("accuracy", "balanced_accuracy", "auroc")},
+        }
+
+
+def thin(x: Floats, y: Floats, points: int = 200) -> list[tuple[float, float]]:
+    """At most `points` points of a curve, the first and the last among them."""
+    chosen = np.unique(np.linspace(0, len(x) - 1, min(points, len(x))).astype(int))
+    return [(float(x[index]), float(y[index])) for index in chosen]
+
+
+def clean(value: float) -> float | None:
+    """Four decimals; NaN becomes None, because JSON has no NaN."""
+    return None if math.isnan(value) else round(float(value), 4)

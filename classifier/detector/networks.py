@@ -1,0 +1,79 @@
+"""The architectures. Each takes uint8 or float pixels 0–255, shape (batch, size, size, 3), and returns one logit an image.
+
+A positive logit means REAL. Only built-in Keras layers are used, so a saved `.keras` file needs no code to load.
+"""
+
+from collections.abc import Callable
+
+import keras
+from keras import layers
+
+from classifier.detector.errors import DetectorError
+from classifier.detector.preprocessing import Preprocessing
+
+
+def cnn32() -> keras.Model:
+    """The original student project's network: 17,793 parameters, the baseline everything is compared with."""
+    inputs = keras.Input((32, 32, 3), name="pixels")
+    x = layers.Rescaling(1 / 255)(inputs)
+    x = layers.Conv2D(16, 4, activation="relu")(x)  # 29 × 29 × 16
+    x = layers.MaxPooling2D(2)(x)  # 14 × 14 × 16
+    x = layers.Conv2D(32, 4, activation="relu")(x)  # 11 × 11 × 32
+    x = layers.MaxPooling2D(2)(x)  # 5 × 5 × 32
+    x = layers.Conv2D(16, 4, activation="relu")(x)  # 2 × 2 × 16
+    x = layers.MaxPooling2D(2)(x)  # 1 × 1 × 16
+    x = layers.Flatten()(x)
+    x = layers.Dense(32, activation="relu")(x)
+    return keras.Model(inputs, layers.Dense(1, name="logit")(x), name="cnn32")
+
+
+def patch(size: int = 96) -> keras.Model:
+    """Native-resolution crops: RGB beside two high-pass residuals, full resolution kept for the first layers.
+
+    Residuals: x − up(down(x)) (NPR, arXiv 2312.10461), which shows how neighbouring pixels were interpolated, and
+    x − mean3(x), which shows noise. Their scale (×8) brings them into the range of the RGB channels.
+    """
+    inputs = keras.Input((size, size, 3), name="pixels")
+    rgb = layers.Rescaling(1 / 127.5, offset=-1)(inputs)
+    npr = layers.Subtract()([rgb, layers.UpSampling2D(2)(layers.AveragePooling2D(2)(rgb))])
+    noise = layers.Subtract()([rgb, layers.AveragePooling2D(3, strides=1, padding="same")(rgb)])
+    residuals = layers.Rescaling(8.0)(layers.Concatenate()([npr, noise]))
+    x = layers.Concatenate()([rgb, residuals])  # 96 × 96 × 9
+    x = _conv(x, 24)  # 96 × 96 × 24
+    x = _conv(x, 32, strides=2)  # 48 × 48 × 32
+    x = _residual_block(x, 32)
+    x = _conv(x, 64, strides=2)  # 24 × 24 × 64
+    x = _residual_block(x, 64)
+    x = _residual_block(x, 64)
+    x = _conv(x, 128, strides=2)  # 12 × 12 × 128
+    x = _residual_block(x, 128)
+    x = layers.GlobalAveragePooling2D()(x)
+    x = layers.Dropout(0.3)(x)
+    return keras.Model(inputs, layers.Dense(1, name="logit")(x), name="patch")
+
+
+def _conv(x: keras.KerasTensor, filters: int, strides: int = 1) -> keras.KerasTensor:
+    x = layers.Conv2D(filters, 3, strides=strides, padding="same", use_bias=False)(x)
+    return layers.ReLU()(layers.BatchNormalization()(x))
+
+
+def _residual_block(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
+    y = _conv(x, filters)
+    y = layers.Conv2D(filters, 3, padding="same", use_bias=False)(y)
+    return layers.ReLU()(layers.Add()([x, layers.BatchNormalization()(y)]))
+
+
+ARCHITECTURES: dict[str, tuple[Callable[[], keras.Model], Preprocessing]] = {
+    "cnn32": (cnn32, Preprocessing(view="whole", size=32, grid=1, jpeg_quality=None)),
+    "patch": (patch, Preprocessing(view="crops", size=96, grid=3, jpeg_quality=90)),
+}
+
+
+def build(architecture: str) -> tuple[keras.Model, Preprocessing]:
+    """A fresh network and the preprocessing it was designed for. Raises DetectorError for an unknown name."""
+    try:
+        network, preprocessing = ARCHITECTURES[architecture]
+    except KeyError:
+        known = ", ".join(sorted(ARCHITECTURES))
+        raise DetectorError(f"expected an architecture out of {known}; received {architecture!r}") from None
+    return network(), preprocessing

@@ -1,0 +1,228 @@
+"""The rows. They are the truth: the broker carries wake-ups only."""
+
+import uuid
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db import models, transaction
+from django.db.models import F, Q
+from django.db.models.signals import post_delete
+from django.dispatch import receiver
+from django.urls import reverse
+from django.utils import timezone
+
+from classifier.detector.labels import FAKE, INCONCLUSIVE, REAL
+
+Viewer = AbstractBaseUser | AnonymousUser
+
+
+class Outcome(models.TextChoices):
+    REAL = REAL, "Real photograph"
+    FAKE = FAKE, "AI-generated"
+    INCONCLUSIVE = INCONCLUSIVE, "Inconclusive"
+
+
+class GroundTruth(models.TextChoices):
+    REAL = REAL, "Real photograph"
+    FAKE = FAKE, "AI-generated"
+    UNUSABLE = "UNUSABLE", "Not usable"
+
+
+class State(models.TextChoices):
+    WAITING = "waiting", "Waiting"
+    ANALYSING = "analysing", "Analysing"
+    DONE = "done", "Done"
+    FAILED = "failed", "Failed"
+
+
+class DetectorQuerySet(models.QuerySet["Detector"]):
+    def active(self) -> "Detector | None":
+        return self.filter(active=True).first()
+
+
+class Detector(models.Model):
+    """A registered bundle. Its files are found by version: shipped with the code, or below MEDIA_ROOT."""
+
+    version = models.CharField(max_length=100, unique=True)
+    architecture = models.CharField(max_length=50)
+    sha256 = models.CharField(max_length=64)
+    shipped = models.BooleanField(default=False, editable=False)
+    active = models.BooleanField(default=False, editable=False)
+    card = models.JSONField(default=dict, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    promoted_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = DetectorQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["active"], condition=Q(active=True), name="one_active_detector")
+        ]
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return self.version
+
+    @property
+    def folder(self) -> Path:
+        root = settings.SHIPPED_DETECTORS if self.shipped else settings.MEDIA_ROOT / "detectors"
+        return Path(root) / self.version
+
+
+class ImageQuerySet(models.QuerySet["Image"]):
+    def visible_to(self, viewer: Viewer) -> "ImageQuerySet":
+        if not viewer.is_authenticated:
+            return self.none()
+        return self if getattr(viewer, "is_staff", False) else self.filter(owner=viewer.pk)
+
+    def reviewable(self) -> "ImageQuerySet":
+        """Images that staff may look at and that may enter a dataset."""
+        return self if settings.REVIEW_SCOPE == "all" else self.filter(consent=True)
+
+    def pending(self) -> "ImageQuerySet":
+        return self.filter(state__in=[State.WAITING, State.ANALYSING])
+
+    def claim(self, token: uuid.UUID, limit: int) -> "ImageQuerySet":
+        """Take up to `limit` waiting rows for the worker `token`, by one conditional UPDATE, and return them.
+
+        A row that was tried before is taken alone: should it kill the worker, it drags no other row along.
+        """
+        waiting = self.filter(state=State.WAITING).order_by("attempts", "pk")
+        rows = list(waiting.values_list("pk", "attempts")[:limit])
+        fresh = [pk for pk, attempts in rows if not attempts] or [pk for pk, _ in rows[:1]]
+        waiting.filter(pk__in=fresh).order_by().update(
+            state=State.ANALYSING, claim=token, claimed_at=timezone.now(), attempts=F("attempts") + 1
+        )
+        return self.filter(claim=token, state=State.ANALYSING)
+
+    def release_stale(self) -> int:
+        """Give rows whose worker died back to the queue, or fail them after MAX_ATTEMPTS. Returns how many."""
+        deadline = timezone.now() - timedelta(seconds=settings.CLAIM_SECONDS)
+        stale = self.filter(state=State.ANALYSING, claimed_at__lt=deadline)
+        failed = stale.filter(attempts__gte=settings.MAX_ATTEMPTS).update(
+            state=State.FAILED,
+            claim=None,
+            error="The analysis was interrupted several times. Try again, or save the picture anew and upload that.",
+        )
+        return failed + stale.update(state=State.WAITING, claim=None)
+
+
+def original_path(image: "Image", filename: str) -> str:
+    return f"uploads/{image.owner_id}/{image.uuid}"
+
+
+class Image(models.Model):
+    """An uploaded file, the work to be done on it, and what is known about it now."""
+
+    uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="images")
+    name = models.CharField("file name", max_length=200)
+    original = models.FileField(upload_to=original_path, max_length=200)
+    thumbnail = models.FileField(max_length=200, blank=True)
+    display = models.FileField(max_length=200, blank=True)
+    sha256 = models.CharField(max_length=64)
+    format = models.CharField(max_length=10)
+    size = models.PositiveBigIntegerField("bytes")
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    consent = models.BooleanField(default=False, help_text="may be reviewed by staff and used to improve the detector")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    error = models.CharField(max_length=300, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    claim = models.UUIDField(null=True, blank=True, editable=False)
+    claimed_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    verdict = models.OneToOneField(
+        "Verdict", models.SET_NULL, null=True, blank=True, related_name="current_of", editable=False
+    )
+    outcome = models.CharField(max_length=12, choices=Outcome, blank=True, editable=False)
+    label = models.CharField("ground truth", max_length=10, choices=GroundTruth, blank=True, editable=False)
+
+    objects = ImageQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["owner", "sha256"], name="one_row_per_owner_and_file")]
+        indexes = [
+            models.Index(fields=["owner", "-id"], name="image_history"),
+            models.Index(fields=["owner", "outcome", "-id"], name="image_history_outcome"),
+            models.Index(fields=["owner", "state", "-id"], name="image_history_state"),
+            models.Index(fields=["state", "attempts", "id"], name="image_queue"),
+        ]
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("image", args=[self.uuid])
+
+    @property
+    def is_pending(self) -> bool:
+        return self.state in (State.WAITING, State.ANALYSING)
+
+    def queue_position(self) -> int:
+        """1 for the next one to be taken."""
+        return Image.objects.filter(state=State.WAITING, attempts__lte=self.attempts, pk__lte=self.pk).count()
+
+    @property
+    def reviewable(self) -> bool:
+        """Whether staff may look at the picture."""
+        return self.consent or settings.REVIEW_SCOPE == "all"
+
+    def picture_visible_to(self, viewer: Viewer) -> bool:
+        """The owner always; staff only what is reviewable."""
+        if viewer.pk is not None and viewer.pk == self.owner_id:
+            return True
+        return bool(getattr(viewer, "is_staff", False)) and self.reviewable
+
+
+@receiver(post_delete, sender=Image)
+def _delete_files(sender: type[Image], instance: Image, **kwargs: Any) -> None:
+    """Files go when the row's deletion is committed, whichever way the row was deleted."""
+    files = [instance.original, instance.thumbnail, instance.display]
+    names = [(file.storage, file.name) for file in files if file]
+    transaction.on_commit(lambda: [storage.delete(name) for storage, name in names], robust=True)
+
+
+class Verdict(models.Model):
+    """What one detector said about one image. Running a detector twice updates its verdict."""
+
+    image = models.ForeignKey(Image, models.CASCADE, related_name="verdicts")
+    detector = models.ForeignKey(Detector, models.PROTECT, related_name="verdicts")
+    score = models.FloatField(help_text="P(REAL) between 0 and 1")
+    outcome = models.CharField(max_length=12, choices=Outcome)
+    milliseconds = models.PositiveIntegerField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["image", "detector"], name="one_verdict_per_detector")]
+
+    def __str__(self) -> str:
+        return f"{self.outcome} ({self.score:.2f}) by {self.detector_id}"
+
+    @property
+    def percent_real(self) -> int:
+        """Whole per cent, never 0 or 100: no detector is that sure."""
+        return min(99, max(1, round(self.score * 100)))
+
+
+class Label(models.Model):
+    """One change of ground truth: who, when, from what to what, why. Rows are only ever added."""
+
+    image = models.ForeignKey(Image, models.CASCADE, related_name="labels")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="labels_given")
+    old = models.CharField(max_length=10, choices=GroundTruth, blank=True)
+    new = models.CharField(max_length=10, choices=GroundTruth)
+    reason = models.CharField(max_length=300)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.old or 'no label'} → {self.new}"

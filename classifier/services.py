@@ -1,0 +1,175 @@
+"""What the application does. Views, admin, tasks and commands call these functions and hold no logic of their own."""
+
+import hashlib
+import logging
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.files.base import File
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from classifier.detector import bundle
+from classifier.detector.decoding import Header
+from classifier.models import Detector, GroundTruth, Image, ImageQuerySet, Label, State
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class CheckedFile:
+    """An uploaded file that passed every rule of the form."""
+
+    file: "File[bytes]"
+    name: str
+    header: Header
+
+
+@dataclass(frozen=True)
+class Submission:
+    image: Image
+    created: bool
+
+
+def submit_images(owner: User, files: Iterable[CheckedFile], consent: bool) -> list[Submission]:
+    """Store each file with its row, or find the row of the same bytes; each in its own transaction, so that whatever
+    happens to one file, the others stay accepted."""
+    submissions = [_submit(owner, checked, consent) for checked in files]
+    wake_workers()
+    return submissions
+
+
+def _submit(owner: User, checked: CheckedFile, consent: bool) -> Submission:
+    digest = hashlib.sha256()
+    for chunk in checked.file.chunks():
+        digest.update(chunk)
+    same = {"owner": owner, "sha256": digest.hexdigest()}
+    if image := Image.objects.filter(**same).first():
+        return Submission(image, created=False)
+    image = Image(
+        **same,
+        name=checked.name,
+        format=checked.header.format,
+        width=checked.header.width,
+        height=checked.header.height,
+        size=checked.file.size,
+        consent=consent,
+    )
+    image.original.save(checked.name, checked.file, save=False)
+    try:
+        with transaction.atomic():
+            image.save()
+    except IntegrityError:  # the form was posted twice at the same moment: the other one won
+        image.original.delete(save=False)
+        return Submission(Image.objects.get(**same), created=False)
+    except BaseException:
+        image.original.delete(save=False)
+        raise
+    return Submission(image, created=True)
+
+
+def wake_workers() -> None:
+    """Tell a worker, once this transaction is committed, that rows are waiting. A lost message costs no more than
+    SWEEP_SECONDS."""
+
+    def send() -> None:
+        from classifier.tasks import classify_pending
+
+        try:
+            classify_pending.apply_async(expires=60)
+        except Exception as error:  # kombu, redis and socket errors alike: the rows wait until the broker is back
+            logger.warning("the broker can't be reached; the images wait: %s", error)
+
+    transaction.on_commit(send, robust=True)
+
+
+def retry(image: Image) -> bool:
+    """Put a failed image back into the queue. False when it isn't failed (any more)."""
+    changed = Image.objects.filter(pk=image.pk, state=State.FAILED).update(
+        state=State.WAITING, error="", attempts=0, claim=None
+    )
+    wake_workers()
+    return bool(changed)
+
+
+def delete_images(images: ImageQuerySet) -> int:
+    """Delete rows, verdicts, labels and files. Returns how many images went."""
+    with transaction.atomic():
+        return images.delete()[1].get(Image._meta.label, 0)
+
+
+def delete_account(user: User) -> None:
+    """Delete a person with every image, verdict and file of theirs."""
+    with transaction.atomic():
+        user.delete()
+
+
+def label_images(images: ImageQuerySet, by: User, new: GroundTruth, reason: str) -> int:
+    """Set the ground truth of images that staff may review; each change becomes a Label row. Returns how many changed.
+
+    Images that have this label already, and images without consent, stay as they are.
+    """
+    with transaction.atomic():
+        changing = images.reviewable().exclude(label=new).select_for_update().order_by("pk")
+        rows = [Label(image=image, by=by, old=image.label, new=new, reason=reason) for image in changing]
+        Label.objects.bulk_create(rows)
+        Image.objects.filter(pk__in=[row.image_id for row in rows]).update(label=new)
+    return len(rows)
+
+
+def clean_name(name: str, longest: int = 120) -> str:
+    """A file name that is safe to show: no path, no control or direction-changing characters, a bounded length."""
+    name = name.replace("\\", "/").rsplit("/", 1)[-1]
+    kept = "".join(c for c in name if c == "\u200d" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp"))
+    kept = kept.strip() or "image"
+    if len(kept) > longest:
+        stem, dot, extension = kept.rpartition(".")
+        tail = f"….{extension}" if dot and len(extension) <= 10 else "…"
+        kept = (stem or kept)[: longest - len(tail)] + tail
+    return kept
+
+
+def register_detector(folder: Path, shipped: bool = False) -> Detector:
+    """Make a bundle known, by its card alone. A bundle of the same version and content is registered once."""
+    card = bundle.read_card(folder)
+    detector, created = Detector.objects.get_or_create(
+        version=card.version,
+        defaults={
+            "architecture": card.architecture,
+            "sha256": card.sha256,
+            "shipped": shipped,
+            "card": {"training": card.training, "report": card.report, "parameters": card.parameters},
+        },
+    )
+    if not created and detector.sha256 != card.sha256:
+        raise bundle.BundleError(f"version {card.version} is registered already, with another model; choose a new name")
+    return detector
+
+
+def promote(detector: Detector) -> None:
+    """Make a detector the active one; workers pick it up at their next batch."""
+    with transaction.atomic():
+        Detector.objects.filter(active=True).update(active=False)
+        Detector.objects.filter(pk=detector.pk).update(active=True, promoted_at=timezone.now())
+    detector.refresh_from_db()
+
+
+def active_detector() -> Detector:
+    """The active detector; on a fresh database, or when the code ships a newer one than the shipped one in use, the
+    shipped detector is registered and promoted first."""
+    active = Detector.objects.active()
+    if active and not active.shipped:
+        return active
+    folders = sorted(path.parent for path in Path(settings.SHIPPED_DETECTORS).glob("*/" + bundle.CARD_FILE))
+    if not folders:
+        raise bundle.BundleError(f"expected a shipped detector below {settings.SHIPPED_DETECTORS}")
+    newest = folders[-1]
+    if active and active.version == newest.name:
+        return active
+    detector = register_detector(newest, shipped=True)
+    promote(detector)
+    return detector

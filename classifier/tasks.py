@@ -1,0 +1,21 @@
+"""Celery tasks: thin callers. TensorFlow is imported inside, so only a worker's child ever loads it."""
+
+from celery import shared_task
+from django.conf import settings
+
+from classifier.models import Image
+
+
+@shared_task(name="classifier.classify_pending", soft_time_limit=600, time_limit=660)
+def classify_pending() -> int:
+    """Classify every waiting image; returns how many. Safe to run twice, and at the same time in two workers."""
+    from classifier.inference import classify_waiting
+
+    return classify_waiting(settings.BATCH_SIZE)
+
+
+@shared_task(name="classifier.sweep", ignore_result=True)
+def sweep() -> int:
+    """Find what was lost: rows whose worker died, rows whose wake-up never arrived. Loads the detector early, too."""
+    Image.objects.release_stale()
+    return classify_pending()
