@@ -208,7 +208,6 @@ ACCOUNT_LOGOUT_REDIRECT_URL = "home"
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_ADAPTER = "allauth.account.adapter.DefaultAccountAdapter"
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key"}
-SILENCED_SYSTEM_CHECKS = ["account.W001"]
 
 _MAIL = env.read("EMAIL_URL", _mail("consolemail://"), "consolemail:// or smtp+tls://user:password@host:587", _mail)
 EMAIL_BACKEND = _MAIL["EMAIL_BACKEND"]
@@ -229,5 +228,11 @@ LOGGING = {
     "formatters": {"plain": {"format": "{levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
-    "loggers": {"classifier": {"level": "INFO"}, "celery": {"level": "INFO"}, "celery.worker.strategy": {"level": "WARNING"}},
+    "loggers": {
+        "classifier": {"level": "INFO"},
+        "django.request": {"level": "ERROR"},  # a 404 is no news either
+        "celery": {"level": "INFO"},
+        "celery.app.trace": {"level": "WARNING"},  # a sweep every few seconds is no news
+        "celery.worker.strategy": {"level": "WARNING"},
+    },
 }

@@ -129,7 +129,7 @@ class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         ids = [int(word) for word in request.GET.get("ids", "").split(",") if word.isascii() and word.isdigit()][:1000]
         chosen = cast(ImageQuerySet, Image.objects.filter(pk__in=ids))
         images = chosen.reviewable()
-        form = RelabelForm(request.POST or None)
+        form = RelabelForm(request.POST if request.method == "POST" else None)
         if request.method == "POST" and form.is_valid():
             new = GroundTruth(form.cleaned_data["label"])
             count = services.label_images(images, cast(User, request.user), new, form.cleaned_data["reason"])

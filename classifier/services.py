@@ -6,7 +6,9 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.files.base import File
@@ -142,12 +144,25 @@ def register_detector(folder: Path, shipped: bool = False) -> Detector:
             "architecture": card.architecture,
             "sha256": card.sha256,
             "shipped": shipped,
-            "card": {"training": card.training, "report": card.report, "parameters": card.parameters},
+            "card": _page_card(card),
         },
     )
     if not created and detector.sha256 != card.sha256:
         raise bundle.BundleError(f"version {card.version} is registered already, with another model; choose a new name")
     return detector
+
+
+def _page_card(card: bundle.Card) -> dict[str, Any]:
+    """What the pages show of a bundle: `band` and `rest` are the widths of the score bar's zones."""
+    return {
+        "training": card.training,
+        "report": card.report,
+        "parameters": card.parameters,
+        "fake_below": card.fake_below,
+        "real_above": card.real_above,
+        "band": card.real_above - card.fake_below,
+        "rest": 1 - card.real_above,
+    }
 
 
 def promote(detector: Detector) -> None:
@@ -159,17 +174,40 @@ def promote(detector: Detector) -> None:
 
 
 def active_detector() -> Detector:
-    """The active detector; on a fresh database, or when the code ships a newer one than the shipped one in use, the
-    shipped detector is registered and promoted first."""
+    """The active detector. On a fresh database, or when the code ships another one than the shipped one in use, the
+    shipped detector is registered and promoted first; a detector that staff promoted stays."""
     active = Detector.objects.active()
     if active and not active.shipped:
         return active
-    folders = sorted(path.parent for path in Path(settings.SHIPPED_DETECTORS).glob("*/" + bundle.CARD_FILE))
-    if not folders:
-        raise bundle.BundleError(f"expected a shipped detector below {settings.SHIPPED_DETECTORS}")
-    newest = folders[-1]
-    if active and active.version == newest.name:
+    folders = [path.parent for path in Path(settings.SHIPPED_DETECTORS).glob("*/" + bundle.CARD_FILE)]
+    if len(folders) != 1:
+        raise bundle.BundleError(f"expected one shipped detector in {settings.SHIPPED_DETECTORS}, found {len(folders)}")
+    if active and active.version == folders[0].name:
         return active
-    detector = register_detector(newest, shipped=True)
+    detector = register_detector(folders[0], shipped=True)
     promote(detector)
     return detector
+
+
+def ensure_staff(email: str, password: str) -> User | None:
+    """Create the first staff account; None when there is one already."""
+    if User.objects.filter(is_superuser=True).exists():
+        return None
+    user = User.objects.create_superuser(email.partition("@")[0], email, password)
+    EmailAddress.objects.create(user=user, email=email, primary=True, verified=True)
+    return user
+
+
+def find_detector(version: str | None) -> Detector:
+    """A registered detector by its version, or the active one. A trained bundle that a new database has not seen yet
+    is registered first. Raises BundleError."""
+    active = active_detector()
+    if not version:
+        return active
+    if detector := Detector.objects.filter(version=version).first():
+        return detector
+    folder = Path(settings.MEDIA_ROOT) / "detectors" / version
+    if not (folder / bundle.CARD_FILE).is_file():
+        known = ", ".join(Detector.objects.values_list("version", flat=True))
+        raise bundle.BundleError(f"expected the version of a detector ({known}); received {version!r}")
+    return register_detector(folder)

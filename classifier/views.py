@@ -7,9 +7,17 @@ from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
-from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.http import content_disposition_header
+from django.http import (
+    FileResponse,
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBadRequest,
+    HttpResponseBase,
+    JsonResponse,
+    UnreadablePostError,
+)
+from django.shortcuts import get_object_or_404, redirect, render, resolve_url
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -19,6 +27,17 @@ from classifier.forms import Chosen, DeleteAccountForm, HistoryForm, UploadForm
 from classifier.models import Detector, Image
 
 NOTHING_CHANGED = 204
+HEADLINE = (
+    ("accuracy", "Accuracy", "of all images were told right"),
+    ("precision", "Precision", "of those called real were real"),
+    ("recall", "Recall", "of the real ones were called real"),
+)
+PLOTS = (
+    ("loss", "Loss by epoch", "Training and validation loss by epoch; validation sources were not trained on."),
+    ("accuracy", "Accuracy by epoch", "Training and validation accuracy by epoch."),
+    ("confusion", "Confusion matrix", "How many real and AI-generated test images were called which, at score 0.5."),
+    ("roc", "ROC curve", "Real photographs recognised against AI images let through, at every threshold."),
+)
 
 
 def _image(request: HttpRequest, uuid: UUID) -> Image:
@@ -37,16 +56,24 @@ def home(request: HttpRequest) -> HttpResponse:
     if not request.user.is_authenticated:
         if request.method == "POST":
             messages.error(request, "You were signed out, so nothing was uploaded. Sign in and choose the files again.")
-            return redirect("account_login")
+            return _go(request, resolve_url("account_login"))
         return render(request, "landing.html")
-    form = UploadForm(request.POST or None, request.FILES or None)
-    if request.method == "POST" and form.is_valid():
-        return _accept(request, form)
+    form = UploadForm()
+    if request.method == "POST":
+        try:
+            form = UploadForm(request.POST, request.FILES)
+        except UnreadablePostError:  # the connection broke in mid-upload: nobody is there to read a page
+            return HttpResponseBadRequest("The upload was cut off; nothing of it was kept.", content_type="text/plain")
+        if form.is_valid():
+            return _go(request, _accept(request, form))
+        if _from_script(request):
+            return JsonResponse({"errors": [str(error) for errors in form.errors.values() for error in errors]})
     latest = Image.objects.filter(owner=request.user).select_related("verdict")[:6]
     return render(request, "classifier/upload.html", {"form": form, "latest": latest})
 
 
-def _accept(request: HttpRequest, form: UploadForm) -> HttpResponse:
+def _accept(request: HttpRequest, form: UploadForm) -> str:
+    """Submit the good files, leave a message for each other one; returns where to go."""
     chosen: Chosen = form.cleaned_data["images"]
     consent = form.cleaned_data.get("consent", False)
     submissions = services.submit_images(cast(User, request.user), chosen.accepted, consent)
@@ -55,9 +82,16 @@ def _accept(request: HttpRequest, form: UploadForm) -> HttpResponse:
     for submission in submissions:
         if not submission.created:
             messages.info(request, f"You uploaded {submission.image.name} before; this is its result.")
-    if len(submissions) == 1:
-        return redirect(submissions[0].image)
-    return redirect("history")
+    return resolve_url(submissions[0].image if len(submissions) == 1 else "history")
+
+
+def _from_script(request: HttpRequest) -> bool:
+    return request.headers.get("X-Requested-With") == "XMLHttpRequest"
+
+
+def _go(request: HttpRequest, url: str) -> HttpResponse:
+    """Redirect; a script gets the address instead, because following it would use up the messages."""
+    return JsonResponse({"location": url}) if _from_script(request) else redirect(url)
 
 
 @login_required
@@ -113,8 +147,8 @@ def image_file(request: HttpRequest, uuid: UUID, kind: str) -> HttpResponseBase:
     except FileNotFoundError as error:
         raise Http404 from error
     if kind == "original":
-        headers = {"Content-Disposition": content_disposition_header(True, found.name) or "attachment"}
-        response = FileResponse(stream, content_type="application/octet-stream", headers=headers)
+        octets = "application/octet-stream"
+        response = FileResponse(stream, as_attachment=True, filename=found.name, content_type=octets)
     else:
         response = FileResponse(stream, content_type="image/jpeg")
     response["Content-Security-Policy"] = "default-src 'none'; sandbox"
@@ -160,7 +194,8 @@ def history_delete(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_GET
 def metrics(request: HttpRequest) -> HttpResponse:
-    return render(request, "classifier/metrics.html", {"detector": services.active_detector()})
+    context = {"detector": services.active_detector(), "headline": HEADLINE, "plots": PLOTS}
+    return render(request, "classifier/metrics.html", context)
 
 
 @login_required
@@ -179,7 +214,7 @@ def metrics_plot(request: HttpRequest, version: str, name: str) -> HttpResponseB
 @login_required
 @require_http_methods(["GET", "POST"])
 def delete_account(request: HttpRequest) -> HttpResponse:
-    form = DeleteAccountForm(request.user, request.POST or None)
+    form = DeleteAccountForm(request.user, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         user = cast(User, request.user)
         services.delete_account(user)

@@ -14,8 +14,8 @@ from classifier.detector.errors import UnreadableImage
 
 pillow_heif.register_heif_opener()
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "MPO")
-"""Pillow format names that are read. MPO is a JPEG with further pictures behind it (many phones); the first is read."""
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
+"""Pillow format names that are read. A JPEG with further pictures behind it (many phones) is reported as MPO."""
 
 Source = str | Path | IO[bytes] | bytes
 
@@ -94,9 +94,9 @@ def _open(source: Source, limits: Limits) -> Image.Image:
         raise UnreadableImage("too_many_pixels", f"it has more than {limits.megapixels:g} megapixels") from error
     except UnidentifiedImageError as error:
         raise _not_an_image(stream) from error
-    except (OSError, ValueError, SyntaxError, TypeError, EOFError, RuntimeError) as error:
-        if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError):
-            raise UnreadableImage("missing", f"it could not be opened ({error.strerror})") from error
+    except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
+        raise UnreadableImage("missing", f"it could not be opened ({error.strerror})") from error
+    except Exception as error:  # Pillow's parsers raise OSError, SyntaxError, ValueError, struct.error, IndexError …
         raise UnreadableImage("damaged", "the file is damaged or incomplete") from error
     _check_size(image, limits)
     return image
@@ -131,5 +131,5 @@ def _load(image: Image.Image) -> None:
         image.load()
     except MemoryError as error:
         raise UnreadableImage("damaged", "the picture needs more memory than there is") from error
-    except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, IndexError …
+    except Exception as error:  # as above
         raise UnreadableImage("damaged", "the file is damaged or incomplete") from error

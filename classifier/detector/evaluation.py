@@ -98,6 +98,24 @@ def per_source(rows: Sequence[Row], scores: Floats) -> Iterator[dict[str, Any]]:
         }
 
 
+def markdown(measured: dict[str, Any], title: str) -> str:
+    """A report as Markdown: headline figures with 95 % intervals, then one row a source."""
+    lines = [f"# {title}", "", f"n = {measured['n']} ({measured['counts']['REAL']} real, {measured['counts']['FAKE']} AI)", ""]
+    lines += ["| metric | value | 95 % interval |", "| --- | --- | --- |"]
+    for name in HEADLINE:
+        low, high = measured["intervals"][name]
+        lines.append(f"| {name} | {measured['overall'][name]} | {low} – {high} |")
+    if baseline := measured.get("baseline"):
+        lines += ["", "Baseline cnn32 on the same images: " + ", ".join(f"{name} {baseline[name]}" for name in HEADLINE)]
+    lines += ["", "| source | real | AI | accuracy | 95 % interval | balanced accuracy | AUROC |", "| --- " * 7 + "|"]
+    for row in measured["sources"]:
+        low, high = row["interval"]
+        figures = [row["accuracy"], f"{low} – {high}", row["balanced_accuracy"], row["auroc"]]
+        cells = ["–" if cell is None else str(cell) for cell in figures]
+        lines.append(f"| {row['source']} | {row['real']} | {row['fake']} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
 def thin(x: Floats, y: Floats, points: int = 200) -> list[tuple[float, float]]:
     """At most `points` points of a curve, the first and the last among them."""
     chosen = np.unique(np.linspace(0, len(x) - 1, min(points, len(x))).astype(int))

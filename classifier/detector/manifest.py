@@ -171,6 +171,28 @@ def split_by_group(rows: Sequence[Row], validation: float = 0.15, test: float = 
     return [replace(row, split=split_of[row.group]) for row in rows]
 
 
+def split(rows: Sequence[Row], validation: Sequence[str], test: Sequence[str], seed: int = 0) -> list[Row]:
+    """By source when sources are named (without validation sources, 15 % of the remaining groups), else by group."""
+    if not validation and not test:
+        return split_by_group(rows, seed=seed)
+    placed = split_by_source(rows, validation, test)
+    if validation:
+        return placed
+    rest = split_by_group([row for row in placed if row.split == "train"], test=0, seed=seed)
+    return [row for row in placed if row.split != "train"] + rest
+
+
+def count_lines(rows: Sequence[Row]) -> list[str]:
+    """For people: one line a split, with its images by class and its sources."""
+    lines = []
+    for name in SPLITS:
+        here = [row for row in rows if row.split == name]
+        counts = Counter(row.label for row in here)
+        sources = ", ".join(sorted({row.source for row in here})) or "–"
+        lines.append(f"{name}: {counts['REAL']} REAL, {counts['FAKE']} FAKE; sources: {sources}")
+    return lines
+
+
 def leaks(rows: Sequence[Row]) -> list[str]:
     """Near-duplicate groups that appear in more than one split; an empty list means that nothing leaks."""
     splits: dict[str, set[str]] = defaultdict(set)

@@ -1,0 +1,39 @@
+# Everything sets itself up; needed are Python 3.11 or newer and make.
+PYTHON ?= python3
+PORT ?= 8000
+VENV := .venv
+PY := $(VENV)/bin/python
+
+.PHONY: help run test lint types bench clean
+
+help:            ## say what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 10
+
+run: $(VENV)/installed  ## start aidetect on PORT (8000); Ctrl-C stops everything
+	@exec $(PY) manage.py launch --port $(PORT)
+
+test: $(VENV)/installed-dev  ## run all tests (ARGS="-k upload" passes options to pytest)
+	$(PY) -m pytest $(ARGS)
+
+lint: $(VENV)/installed-dev  ## ruff
+	$(PY) -m ruff check . && $(PY) -m ruff format --check .
+
+types: $(VENV)/installed-dev  ## mypy --strict
+	$(PY) -m mypy
+
+bench: $(VENV)/installed-dev  ## measure speed and memory on this machine
+	$(PY) -m tests.bench
+
+clean:           ## remove the virtual environment and collected files; data stays
+	rm -rf $(VENV) staticfiles
+
+$(VENV)/installed: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "aidetect needs Python 3.11 or newer; PYTHON=$(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@echo "Installing into $(VENV) (about 2 GB, a minute or two) …"
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,41 @@
+import json
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from classifier import services
+from classifier.detector import manifest
+from classifier.detector.errors import DetectorError
+from classifier.management.progress import counter
+from classifier.models import Detector
+
+
+class Command(BaseCommand):
+    help = "Measure a detector on one split of a manifest. Example: manage.py evaluate --detector cnn32-2026.11.22"
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--detector", help="version; default: the active one")
+        parser.add_argument("--manifest", type=Path, default=settings.MANIFEST)
+        parser.add_argument("--split", default="test", choices=[*manifest.SPLITS, "all"])
+        parser.add_argument("--output", type=Path, help="folder for report.md, report.json and the SVG plots")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        from classifier.detector.evaluation import markdown
+        from classifier.detector.plots import write
+        from classifier.retraining import measure
+
+        try:
+            detector = services.find_detector(options["detector"])
+            rows = [row for row in manifest.read(options["manifest"]) if options["split"] in ("all", row.split)]
+            report = measure(detector, rows, counter("Measuring"))
+        except (DetectorError, Detector.DoesNotExist) as error:
+            raise CommandError(str(error)) from error
+        text = markdown(report, f"{detector.version} on {options['split']} of {options['manifest']}")
+        self.stdout.write(text)
+        if folder := options["output"]:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "report.md").write_text(text, encoding="utf-8")
+            (folder / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
+            write(report | {"history": detector.card["report"].get("history", [])}, folder)

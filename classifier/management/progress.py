@@ -1,0 +1,34 @@
+"""Progress of long commands: a bar on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+from tqdm import tqdm
+
+
+def counter(title: str, stream: TextIO = sys.stderr, every: float = 10.0) -> Callable[[int, int], None]:
+    """A function to call with (done, total)."""
+    if stream.isatty():
+        bar = tqdm(desc=title, file=stream)
+
+        def draw(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+            if done >= total:
+                bar.close()
+
+        return draw
+    started = last = time.monotonic()
+
+    def say(done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if done < total and now - last < every:
+            return
+        last = now
+        left = (now - started) / done * (total - done)
+        stream.write(f"{title}: {done} of {total}, {left:.0f} s left\n")
+
+    return say

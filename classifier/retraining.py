@@ -1,0 +1,50 @@
+"""WORKER ONLY: manifest → train → calibrate → evaluate → candidate Detector. Imports Keras."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from classifier import services
+from classifier.detector import bundle, calibration, evaluation, manifest, plots
+from classifier.detector.training import Config, Progress, train
+from classifier.models import Detector
+
+BASELINE = {"architecture": "cnn32", "epochs": 20, "augment": False, "label_smoothing": 0.0, "patience": 20}
+
+
+def train_candidate(
+    config: Config, manifest_path: Path, baseline: bool = False, on_epoch: Progress | None = None
+) -> Detector:
+    """Train, draw the plots, register. A killed run goes on when called again with the same version.
+
+    With `baseline` the original project's network is trained on the same images and reported beside it.
+    """
+    rows = manifest.read(manifest_path)
+    folder = Path(settings.MEDIA_ROOT) / "detectors" / config.version
+    if (folder / bundle.CARD_FILE).exists():
+        raise bundle.BundleError(f"version {config.version} exists already in {folder}; choose another --name")
+    extra: dict[str, Any] = {}
+    if baseline:
+        original = dataclasses.replace(config, **BASELINE, version="baseline")
+        extra["baseline"] = train(original, rows, folder / "baseline", on_epoch).report["overall"]
+    card = train(config, rows, folder, on_epoch)
+    publish(folder, card.report | extra)
+    return services.register_detector(folder)
+
+
+def publish(folder: Path, report: dict[str, Any]) -> None:
+    """Put a report into the bundle's card and draw its plots."""
+    data = json.loads((folder / bundle.CARD_FILE).read_text(encoding="utf-8"))
+    bundle.write_card(folder, {**data, "report": report})
+    plots.write(report, folder)
+
+
+def measure(detector: Detector, rows: list[manifest.Row], on_image: Any = None) -> dict[str, Any]:
+    """The report of a registered detector on other rows. Raises DatasetError, BundleError."""
+    loaded = bundle.load(detector.folder)
+    logits = evaluation.predict_logits(loaded, rows, on_image)
+    scores = calibration.to_scores(logits, loaded.card.temperature)
+    return evaluation.report(rows, scores, loaded.card.fake_below, loaded.card.real_above)

@@ -1,0 +1,117 @@
+"""Three people: alice owns, bob is a stranger, staff labels. Files go to a temporary folder."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Tests never read the developer's own data or settings.
+for name in ("SECRET_KEY", "MEDIA_ROOT", "REVIEW_SCOPE", "ALLOWED_HOSTS", "HTTPS", "REDIS_URL"):
+    os.environ.pop(name, None)
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from classifier import services
+from classifier.models import Image
+from tests import pictures
+
+
+@pytest.fixture(autouse=True)
+def own_files(settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path / "media"
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    settings.WHITENOISE_AUTOREFRESH = True
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def wakeups(monkeypatch):
+    """No broker in unit tests: wake-ups are counted instead of sent. The stack tests use a real Redis."""
+    sent = []
+    monkeypatch.setattr("classifier.tasks.classify_pending.apply_async", lambda **options: sent.append(options))
+    return sent
+
+
+def person(name, **extra):
+    return User.objects.create_user(name, f"{name}@example.org", f"{name}-password-1", **extra)
+
+
+@pytest.fixture
+def alice(db):
+    return person("alice")
+
+
+@pytest.fixture
+def bob(db):
+    return person("bob")
+
+
+@pytest.fixture
+def staff(db):
+    return person("staff", is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def sign_in():
+    def client_of(user):
+        client = Client()
+        client.force_login(user)
+        return client
+
+    return client_of
+
+
+@pytest.fixture
+def as_alice(alice, sign_in):
+    return sign_in(alice)
+
+
+@pytest.fixture
+def as_bob(bob, sign_in):
+    return sign_in(bob)
+
+
+@pytest.fixture
+def as_staff(staff, sign_in):
+    return sign_in(staff)
+
+
+@pytest.fixture
+def upload(as_alice):
+    """Post files as alice: upload(("a.jpg", bytes), consent=True)."""
+
+    def post(*files, client=as_alice, consent=False, **extra):
+        chosen = [SimpleUploadedFile(name, content) for name, content in files]
+        data = {"images": chosen, **({"consent": "on"} if consent else {})}
+        return client.post("/", data, **extra)
+
+    return post
+
+
+@pytest.fixture
+def picture(upload, alice):
+    """One accepted image of alice's, waiting."""
+    upload(("holiday.jpg", pictures.jpeg()), consent=True)
+    return Image.objects.get(owner=alice)
+
+
+@pytest.fixture
+def classified(picture):
+    """The same image after the shipped detector has seen it."""
+    from classifier.inference import classify_waiting
+
+    assert classify_waiting(8) == 1
+    picture.refresh_from_db()
+    return picture
+
+
+@pytest.fixture
+def detector(db):
+    return services.active_detector()

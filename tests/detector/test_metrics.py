@@ -1,0 +1,94 @@
+import math
+
+import numpy as np
+import pytest
+
+from classifier.detector import calibration, metrics
+from classifier.detector.evaluation import markdown, report
+from classifier.detector.labels import CLASS_NAMES, outcome_of
+from classifier.detector.manifest import Row
+
+TARGETS = np.array([1, 1, 1, 0, 0, 0, 0, 0])
+SCORES = np.array([0.9, 0.7, 0.4, 0.6, 0.3, 0.2, 0.1, 0.05])
+
+
+def test_the_class_order_is_pinned():
+    assert CLASS_NAMES == ("FAKE", "REAL")
+
+
+def test_figures_by_hand():
+    values = dict(metrics.summary(TARGETS, SCORES))
+    assert values["accuracy"] == 6 / 8
+    assert values["precision"] == values["recall"] == values["f1"] == pytest.approx(2 / 3)
+    assert values["balanced_accuracy"] == pytest.approx((2 / 3 + 4 / 5) / 2)
+    assert values["auroc"] == pytest.approx(14 / 15)
+    assert values["real_called_fake"] == pytest.approx(1 / 3)
+
+
+def test_ties_count_half_and_one_class_has_no_auroc():
+    assert metrics.auroc(np.array([0, 1, 0, 1]), np.full(4, 0.5)) == 0.5
+    assert math.isnan(metrics.auroc(np.ones(3), np.array([0.1, 0.2, 0.3])))
+
+
+def test_the_roc_curve_ends_at_both_corners_and_its_area_is_the_auroc():
+    rng = np.random.default_rng(0)
+    targets, scores = rng.integers(0, 2, 300), rng.random(300).round(2)
+    false, true = metrics.roc_curve(targets, scores)
+    assert (false[0], true[0], false[-1], true[-1]) == (0, 0, 1, 1)
+    assert np.trapezoid(true, false) == pytest.approx(metrics.auroc(targets, scores))
+
+
+def test_wilson_against_a_published_example():
+    low, high = metrics.wilson(81, 263)  # Newcombe 1998, table I: 0.2553 to 0.3662
+    assert (round(low, 4), round(high, 4)) == (0.2553, 0.3662)
+    assert metrics.wilson(0, 0) == (0.0, 1.0)
+
+
+def test_bootstrap_intervals_hold_the_value_and_shrink_with_n():
+    rng = np.random.default_rng(1)
+
+    def interval(n):
+        targets = np.arange(n) % 2
+        scores = np.clip(targets * 0.3 + rng.random(n) * 0.7, 0, 1)
+        low, high = metrics.bootstrap(targets, scores, ("auroc",), rounds=200)["auroc"]
+        assert low < metrics.auroc(targets, scores) < high
+        return high - low
+
+    assert interval(1000) < interval(60) / 2
+
+
+def test_calibration_error_of_honest_and_of_boastful_scores():
+    rng = np.random.default_rng(2)
+    scores = rng.random(20_000)
+    targets = (rng.random(20_000) < scores).astype(int)
+    assert metrics.calibration_error(targets, scores) < 0.02
+    assert metrics.calibration_error(np.arange(100) % 2, np.full(100, 0.99)) > 0.4
+
+
+def test_the_temperature_that_was_planted_is_found():
+    rng = np.random.default_rng(3)
+    logits = rng.normal(0, 2, 20_000)
+    targets = (rng.random(20_000) < calibration.to_scores(logits)).astype(int)
+    assert calibration.fit_temperature(targets, logits * 4) == pytest.approx(4, rel=0.1)
+
+
+def test_scores_stay_within_bounds_for_absurd_logits():
+    scores = calibration.to_scores(np.array([-1e9, 0, 1e9]))
+    assert scores[0] >= 0 and scores[1] == 0.5 and scores[2] <= 1 and np.isfinite(scores).all()
+
+
+@pytest.mark.parametrize(("score", "said"), [(0.39, "FAKE"), (0.4, "INCONCLUSIVE"), (0.6, "INCONCLUSIVE"), (0.61, "REAL")])
+def test_outcomes(score, said):
+    assert outcome_of(score, 0.4, 0.6) == said
+
+
+def test_the_report_is_plain_json_with_one_entry_a_source():
+    import json
+
+    rows = [Row(f"{n}", CLASS_NAMES[target], f"s{n % 2}") for n, target in enumerate(TARGETS)]
+    measured = report(rows, SCORES, 0.4, 0.6)
+    assert json.loads(json.dumps(measured, allow_nan=False)) == measured
+    assert [entry["source"] for entry in measured["sources"]] == ["s0", "s1"]
+    assert measured["decided"] == {"share": 0.75, "accuracy": 1.0}
+    assert measured["confusion"] == {"real_as_real": 2, "real_as_fake": 1, "fake_as_fake": 4, "fake_as_real": 1}
+    assert "| s1 | 1 | 3 |" in markdown(measured, "title")

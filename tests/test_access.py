@@ -1,0 +1,116 @@
+"""Every page and file: it works for its owner, anonymous is redirected, a stranger gets 404, a wrong method 405."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+IMAGE_PAGES = {
+    "image": "get",
+    "image_status": "get",
+    "image_card": "get",
+    "image_thumbnail": "get",
+    "image_display": "get",
+    "image_original": "get",
+    "image_retry": "post",
+    "image_delete": "post",
+}
+OWN_PAGES = {"history": "get", "metrics": "get", "history_delete": "post", "delete_account": "get"}
+OWNER_ONLY = {"image_original", "image_retry", "image_delete"}
+
+
+def url_of(name, image):
+    return reverse(name, args=[image.uuid])
+
+
+def consume(response):
+    if response.streaming:
+        b"".join(response.streaming_content)
+    response.close()
+    return response.status_code
+
+
+@pytest.mark.parametrize("name", IMAGE_PAGES)
+def test_alice_can_open_her_own(name, classified, as_alice):
+    response = getattr(as_alice, IMAGE_PAGES[name])(url_of(name, classified))
+    assert consume(response) in (200, 302)
+
+
+@pytest.mark.parametrize("name", IMAGE_PAGES)
+def test_bob_cannot_open_alices_image(name, classified, as_bob):
+    assert getattr(as_bob, IMAGE_PAGES[name])(url_of(name, classified)).status_code == 404
+
+
+@pytest.mark.parametrize("name", IMAGE_PAGES)
+def test_anonymous_is_sent_to_the_log_in(name, classified):
+    response = getattr(Client(), IMAGE_PAGES[name])(url_of(name, classified))
+    assert response.status_code == 302 and response.url.startswith("/accounts/login/")
+
+
+@pytest.mark.parametrize("name", IMAGE_PAGES)
+def test_the_wrong_method_is_refused(name, classified, as_alice):
+    other = {"get": "post", "post": "get"}[IMAGE_PAGES[name]]
+    assert getattr(as_alice, other)(url_of(name, classified)).status_code == 405
+
+
+@pytest.mark.parametrize("name", OWN_PAGES)
+def test_pages_without_an_image_want_a_log_in(name, client, as_alice, db):
+    anonymous = getattr(client, OWN_PAGES[name])(reverse(name))
+    assert anonymous.status_code == 302 and anonymous.url.startswith("/accounts/login/")
+    assert getattr(as_alice, OWN_PAGES[name])(reverse(name)).status_code in (200, 302)
+    assert as_alice.put(reverse(name)).status_code == 405
+
+
+@pytest.mark.parametrize("name", IMAGE_PAGES)
+def test_staff_may_look_but_not_act(name, classified, as_staff):
+    response = getattr(as_staff, IMAGE_PAGES[name])(url_of(name, classified))
+    assert consume(response) == (404 if name in OWNER_ONLY else 200)
+
+
+@pytest.mark.parametrize("name", ["image_thumbnail", "image_display"])
+def test_staff_never_see_a_picture_without_consent(name, classified, as_staff, settings):
+    type(classified).objects.update(consent=False)
+    assert as_staff.get(url_of(name, classified)).status_code == 404
+    page = as_staff.get(classified.get_absolute_url()).content.decode()
+    assert "did not consent" in page and "/display" not in page
+    settings.REVIEW_SCOPE = "all"
+    assert consume(as_staff.get(url_of(name, classified))) == 200
+
+
+def test_the_original_is_a_download_that_no_browser_interprets(classified, as_alice):
+    response = as_alice.get(url_of("image_original", classified))
+    assert response["Content-Type"] == "application/octet-stream"
+    assert response["Content-Disposition"].startswith("attachment")
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert "sandbox" in response["Content-Security-Policy"]
+    consume(response)
+
+
+def test_copies_are_private_and_typed(classified, as_alice):
+    response = as_alice.get(url_of("image_display", classified))
+    assert response["Content-Type"] == "image/jpeg"
+    assert "private" in response["Cache-Control"]
+    consume(response)
+
+
+def test_a_lost_file_is_a_404_and_no_server_error(classified, as_alice):
+    classified.display.storage.delete(classified.display.name)
+    assert as_alice.get(url_of("image_display", classified)).status_code == 404
+
+
+def test_media_is_never_routed(classified, as_alice):
+    for path in (f"/media/{classified.original.name}", f"/{classified.original.name}", f"/static/../media/{classified.original.name}"):
+        assert as_alice.get(path).status_code == 404
+
+
+def test_pages_forbid_foreign_content(as_alice):
+    policy = as_alice.get("/")["Content-Security-Policy"]
+    assert "default-src 'self'" in policy and "unsafe" not in policy and "http" not in policy
+
+
+def test_nobody_guesses_an_image(as_alice):
+    assert as_alice.get("/images/00000000-0000-4000-8000-000000000000/").status_code == 404
+    assert as_alice.get("/images/------------------------------------/").status_code == 404
+
+
+def test_health_says_nothing_about_anybody(client, db):
+    assert client.get("/healthz").json() == {"status": "ok"}

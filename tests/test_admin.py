@@ -1,0 +1,110 @@
+"""Staff: see, filter, search, relabel; and what they never see."""
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from classifier.models import Detector, Image, Label
+from tests.conftest import person
+from tests.test_history import make
+
+LIST = "/admin/classifier/image/"
+RELABEL = "/admin/classifier/image/relabel/"
+
+
+def test_the_list_shows_picture_verdict_score_owner_and_label(classified, as_staff):
+    page = as_staff.get(LIST).content.decode()
+    assert reverse("image_thumbnail", args=[classified.uuid]) in page
+    assert "holiday.jpg" in page and "alice" in page
+    assert classified.get_outcome_display() in page and f"{classified.verdict.score:.2f}" in page
+
+
+def test_one_image_is_relabelled_with_a_reason_and_a_row(classified, as_staff, staff):
+    response = as_staff.post(f"{RELABEL}?ids={classified.pk}", {"label": "FAKE", "reason": "six fingers"}, follow=True)
+    page = response.content.decode()
+    assert "1 image relabelled as AI-generated." in page and "six fingers" in page
+    label = Label.objects.get()
+    assert (label.by, label.old, label.new, label.reason) == (staff, "", "FAKE", "six fingers")
+    classified.refresh_from_db()
+    assert classified.label == "FAKE"
+
+
+def test_every_change_adds_a_row_and_overwrites_none(classified, as_staff):
+    for new in ("FAKE", "REAL", "REAL", "UNUSABLE"):
+        as_staff.post(f"{RELABEL}?ids={classified.pk}", {"label": new, "reason": "why"})
+    rows = Label.objects.order_by("pk").values_list("old", "new")
+    assert list(rows) == [("", "FAKE"), ("FAKE", "REAL"), ("REAL", "UNUSABLE")]
+
+
+def test_many_are_relabelled_by_the_action_and_those_without_consent_are_left_out(as_staff, alice):
+    make(alice, 3, consent=True)
+    make(alice, 2, consent=False)
+    chosen = list(Image.objects.values_list("pk", flat=True))
+    response = as_staff.post(LIST, {"action": "relabel", "_selected_action": chosen}, follow=True)
+    page = response.content.decode()
+    assert "3 images will be labelled." in page and "2 left out" in page
+    as_staff.post(response.request["PATH_INFO"] + "?" + response.request["QUERY_STRING"], {"label": "REAL", "reason": "set"})
+    assert Image.objects.filter(label="REAL").count() == 3 == Label.objects.count()
+
+
+def test_a_reason_is_required(classified, as_staff):
+    page = as_staff.post(f"{RELABEL}?ids={classified.pk}", {"label": "FAKE", "reason": " "}).content.decode()
+    assert "This field is required." in page and not Label.objects.exists()
+
+
+def test_without_consent_the_row_is_there_and_the_picture_is_not(classified, as_staff, settings):
+    Image.objects.update(consent=False)
+    url = reverse("image_thumbnail", args=[classified.uuid])
+    assert "holiday.jpg" in as_staff.get(LIST).content.decode() and url not in as_staff.get(LIST).content.decode()
+    page = as_staff.get(f"{LIST}{classified.pk}/change/").content.decode()
+    assert "did not consent" in page and "/display" not in page
+    settings.REVIEW_SCOPE = "all"
+    assert url in as_staff.get(LIST).content.decode()
+
+
+def test_staff_without_the_permission_cannot_relabel(classified, sign_in):
+    viewer = person("viewer", is_staff=True)
+    viewer.user_permissions.add(Permission.objects.get(codename="view_image"))
+    client = sign_in(viewer)
+    assert client.get(LIST).status_code == 200
+    assert client.post(f"{RELABEL}?ids={classified.pk}", {"label": "FAKE", "reason": "x"}).status_code == 403
+    assert not Label.objects.exists()
+
+
+def test_ordinary_people_reach_none_of_it(classified, as_alice):
+    for url in (LIST, RELABEL, f"{LIST}{classified.pk}/change/"):
+        assert as_alice.get(url).status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [("outcome=FAKE", 2), ("label__exact=REAL", 1), ("agreement=disagree", 1), ("agreement=agree", 0), ("consent__exact=1", 3),
+     ("q=picture-001", 1), ("q=alice%40example.org", 3)],
+)  # fmt: skip
+def test_filters_and_search(as_staff, alice, query, count):
+    make(alice, 2, consent=True, outcome="FAKE")
+    make(alice, 1, consent=True, outcome="INCONCLUSIVE")
+    Image.objects.filter(name="picture-001.jpg").update(label="REAL")
+    assert len(as_staff.get(f"{LIST}?{query}").context["cl"].result_list) == count
+
+
+def test_the_lists_queries_are_constant(as_staff, alice):
+    make(alice, 2)
+    with CaptureQueriesContext(connection) as few:
+        as_staff.get(LIST)
+    make(alice, 40)
+    with CaptureQueriesContext(connection) as many:
+        as_staff.get(LIST)
+    assert len(many) == len(few)
+
+
+def test_a_detector_is_promoted_by_the_action(as_staff, detector):
+    other = Detector.objects.create(version="other", architecture="cnn32", sha256="0" * 64)
+    as_staff.post("/admin/classifier/detector/", {"action": "promote", "_selected_action": [other.pk]})
+    assert Detector.objects.active() == other
+    as_staff.post("/admin/classifier/detector/", {"action": "promote", "_selected_action": [other.pk, detector.pk]})
+    assert Detector.objects.active() == other
+    for url in (f"/admin/classifier/detector/{other.pk}/change/", "/admin/classifier/detector/add/"):
+        assert as_staff.get(url).status_code == (403 if "add" in url else 200)

@@ -1,0 +1,88 @@
+"""The result page and its polled fragment."""
+
+import pytest
+from django.urls import reverse
+
+from classifier.models import Detector, Image, State, Verdict
+
+SENTENCES = {
+    "REAL": "The detector found no sign of generation",
+    "FAKE": "look more like those of generated images",
+    "INCONCLUSIVE": "The detector can&#x27;t tell",
+}
+ICONS = {"REAL": "#camera", "FAKE": "#stars", "INCONCLUSIVE": "#question-circle"}
+
+
+def give_verdict(image, outcome, score):
+    detector = Detector.objects.get(active=True)
+    verdict, _ = Verdict.objects.update_or_create(
+        image=image, detector=detector, defaults={"score": score, "outcome": outcome, "milliseconds": 42}
+    )
+    Image.objects.filter(pk=image.pk).update(state=State.DONE, verdict=verdict, outcome=outcome)
+
+
+@pytest.mark.parametrize(("outcome", "score"), [("REAL", 0.91), ("FAKE", 0.08), ("INCONCLUSIVE", 0.52)])
+def test_a_verdict_is_told_by_word_icon_colour_and_sentence(picture, detector, as_alice, outcome, score):
+    give_verdict(picture, outcome, score)
+    page = as_alice.get(picture.get_absolute_url()).content.decode()
+    assert f'class="result {outcome}"' in page
+    assert SENTENCES[outcome] in page
+    assert ICONS[outcome] in page
+    assert f"{score:.2f}" in page
+    assert "A hint, not proof." in page
+    assert detector.version in page and "in 42 ms" in page
+    assert "hx-get" not in page
+
+
+def test_a_waiting_image_says_its_place_and_polls(picture, as_alice):
+    page = as_alice.get(picture.get_absolute_url()).content.decode()
+    assert "Waiting…" in page and "Next in the queue." in page
+    assert f'hx-get="{reverse("image_status", args=[picture.uuid])}?seen=waiting-1"' in page
+    assert '<noscript><meta http-equiv="refresh"' in page
+
+
+def test_the_place_in_the_queue_counts_everybody(picture, upload, as_bob):
+    from tests.pictures import jpeg
+
+    later = upload(("b.jpg", jpeg(9)), client=as_bob)
+    assert "2nd in the queue." in as_bob.get(later.url).content.decode()
+
+
+def test_nothing_is_sent_while_nothing_changed(picture, as_alice):
+    url = reverse("image_status", args=[picture.uuid])
+    assert as_alice.get(url, {"seen": "waiting-1"}).status_code == 204
+    Image.objects.update(state=State.ANALYSING)
+    response = as_alice.get(url, {"seen": "waiting-1"})
+    assert response.status_code == 200 and "Analysing…" in response.content.decode()
+    assert "<html" not in response.content.decode()
+
+
+def test_polling_stops_when_the_verdict_is_there(classified, as_alice):
+    page = as_alice.get(reverse("image_status", args=[classified.uuid]), {"seen": "waiting-1"}).content.decode()
+    assert "hx-get" not in page and f'class="result {classified.outcome}"' in page
+
+
+def test_a_failed_image_says_why_and_can_be_tried_again(picture, as_alice):
+    Image.objects.update(state=State.FAILED, error="This picture can't be analysed: it is odd.", attempts=3)
+    assert "it is odd" in as_alice.get(picture.get_absolute_url()).content.decode()
+    as_alice.post(reverse("image_retry", args=[picture.uuid]))
+    picture.refresh_from_db()
+    assert (picture.state, picture.attempts, picture.error) == (State.WAITING, 0, "")
+
+
+def test_a_done_image_is_not_put_back(classified, as_alice):
+    as_alice.post(reverse("image_retry", args=[classified.uuid]))
+    classified.refresh_from_db()
+    assert classified.state == State.DONE
+
+
+def test_deleting_removes_row_verdict_and_files(classified, as_alice, settings, django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks(execute=True):
+        as_alice.post(reverse("image_delete", args=[classified.uuid]))
+    assert not Image.objects.exists() and not Verdict.objects.exists()
+    assert not [path for path in settings.MEDIA_ROOT.rglob("*") if path.is_file()]
+
+
+def test_the_page_says_the_measured_figure_beside_the_verdict(classified, as_alice, detector):
+    share = round(detector.card["report"]["overall"]["balanced_accuracy"] * 100)
+    assert f"right {share} % of the time" in as_alice.get(classified.get_absolute_url()).content.decode()
