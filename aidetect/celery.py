@@ -1,16 +1,15 @@
 """The Celery app. Messages are wake-ups only: what is to be done stands in the rows."""
 
-import logging
 import os
 from typing import Any
 
 from celery import Celery, bootsteps
+from celery.worker import state
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aidetect.settings")
 app = Celery("aidetect")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
-logger = logging.getLogger(__name__)
 
 
 class Sweep(bootsteps.StartStopStep):  # type: ignore[misc]
@@ -22,7 +21,7 @@ class Sweep(bootsteps.StartStopStep):  # type: ignore[misc]
     requires = {"celery.worker.consumer.tasks:Tasks"}
 
     def __init__(self, parent: Any, **options: Any) -> None:
-        self.timer: Any = None
+        self.parent, self.timer = parent, None
         super().__init__(parent, **options)
 
     def start(self, parent: Any) -> None:
@@ -36,10 +35,18 @@ class Sweep(bootsteps.StartStopStep):  # type: ignore[misc]
             self.timer.cancel()
 
     def wake(self) -> None:
+        """Raises a connection error when the broker doesn't answer, so that the worker connects anew.
+
+        That is needed after a Redis that hung longer than the socket timeout: the acknowledgement that failed then
+        holds its place in the prefetch window for ever, and Celery alone never asks for another message.
+        """
         try:
             app.send_task("classifier.sweep", expires=60)
-        except Exception as error:  # the broker went away; the next sweep tries again
-            logger.warning("no wake-up sent: %s", error)
+        except Exception as error:
+            raise ConnectionResetError("the broker does not answer") from error
+        busy = state.reserved_requests or state.active_requests
+        if not busy and not self.parent.task_consumer.channel.qos.can_consume():
+            raise ConnectionResetError("a lost acknowledgement blocks the queue")
 
 
 app.steps["consumer"].add(Sweep)

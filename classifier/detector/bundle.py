@@ -93,24 +93,24 @@ class LoadedDetector:
         self.card = card
         self._forward = compile_forward(model, card.preprocessing.size)
 
-    def views(self, image: Image.Image) -> Pixels:
+    def views(self, image: Image.Image, whole: Image.Image | None = None) -> Pixels:
         """RGB image → (views, size, size, 3) uint8: everything of the image that the network will see."""
-        return prepare(image, self.card.preprocessing)
+        return prepare(image, self.card.preprocessing, whole)
 
     def scores(self, images: list[Pixels]) -> Floats:
         """P(REAL) in [0, 1] for each image, given its `views`; shape (len(images),)."""
         return calibration.to_scores(self.logits(images), self.card.temperature)
 
     def logits(self, images: list[Pixels]) -> Floats:
-        """The mean logit over the views of each image, before the temperature; shape (len(images),)."""
+        """The weighted mean logit over the views of each image, before the temperature; shape (len(images),)."""
         if not images:
             return np.zeros(0)
         pixels = np.concatenate(images)
         each = np.concatenate(
             [self._forward(pixels[start : start + self.BATCH]) for start in range(0, len(pixels), self.BATCH)]
         )
-        parts = np.split(each, np.cumsum([len(image) for image in images])[:-1])
-        return np.array([float(part.mean()) for part in parts])
+        weights = self.card.preprocessing.weights
+        return np.asarray(each.reshape(len(images), len(weights)).astype(np.float64) @ weights)
 
 
 def compile_forward(model: "keras.Model", size: int) -> Any:

@@ -21,7 +21,7 @@ from classifier.detector.metrics import (
     summary,
     wilson,
 )
-from classifier.detector.preprocessing import Pixels, Preprocessing
+from classifier.detector.preprocessing import Pixels
 
 HEADLINE = ("accuracy", "precision", "recall", "f1", "balanced_accuracy", "auroc")
 
@@ -31,9 +31,12 @@ def targets_of(rows: Sequence[Row]) -> Ints:
     return np.array([CLASS_NAMES.index(row.label) for row in rows])  # type: ignore[arg-type]
 
 
-def picture_path(row: Row, preprocessing: Preprocessing) -> str:
-    """Whole views are read from the scaled-down picture where the manifest has one, crops from native pixels."""
-    return row.whole if preprocessing.view == "whole" and row.whole else row.path
+def views_of(row: Row, detector: LoadedDetector) -> Pixels:
+    """The serving views of a row; the scaled-down picture is read where the manifest has one."""
+    whole = read_rgb(row.whole, ANY_SIZE) if row.whole else None
+    if detector.card.preprocessing.view == "whole" and whole:
+        return detector.views(whole, whole)
+    return detector.views(read_rgb(row.path, ANY_SIZE), whole)
 
 
 def predict_logits(
@@ -43,8 +46,7 @@ def predict_logits(
     logits: list[Floats] = []
     waiting: list[Pixels] = []
     for index, row in enumerate(rows, 1):
-        path = picture_path(row, detector.card.preprocessing)
-        waiting.append(detector.views(read_rgb(path, ANY_SIZE)))
+        waiting.append(views_of(row, detector))
         if len(waiting) == 8 or index == len(rows):
             logits.append(detector.logits(waiting))
             waiting = []

@@ -51,10 +51,11 @@ def import_folder(
 
     Without a table, the label is the folder named REAL or FAKE (any depth) and the source the folder below it. A table
     is a CSV with `label` and `path` (or `crop`), and optionally source, subset, kind and whole. The same bytes twice
-    are kept once. Raises DatasetError when nothing usable of both classes is found.
+    are kept once, or not at all when they are in both classes. Raises DatasetError when nothing usable of both classes is found.
     """
     found = _from_table(folder, table) if table else _from_folders(folder)
     kept: dict[str, Row] = {}
+    contradictory: set[str] = set()
     complaints: list[str] = []
     for index, row in enumerate(found, 1):
         try:
@@ -64,10 +65,11 @@ def import_folder(
         else:
             first = kept.setdefault(row.sha256, row)
             if first.label != row.label:
-                complaints.append(f"{row.path}: the same file is also {first.label}: {first.path}")
+                contradictory.add(row.sha256)
+                complaints.append(f"{row.path} is {row.label}, {first.path} {first.label}: the same file, so neither is used")
         if on_file:
             on_file(index, len(found))
-    rows = list(kept.values())
+    rows = [row for row in kept.values() if row.sha256 not in contradictory]
     require_both_classes(rows, str(folder))
     return group_near_duplicates(rows), complaints
 

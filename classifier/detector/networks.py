@@ -63,9 +63,37 @@ def _residual_block(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
     return layers.ReLU()(layers.Add()([x, layers.BatchNormalization()(y)]))
 
 
+def mobilenet(size: int = 176) -> keras.Model:
+    """MobileNetV2 1.0 (arXiv 1801.04381) with its batch normalisation folded into the convolutions, as the quantised
+    ImageNet weights come. Layers are named by their place, so that `starting.load_start` can fill them in order."""
+    inputs = keras.Input((size, size, 3), name="pixels")
+    x = layers.Rescaling(1 / 127.5, offset=-1)(inputs)
+    x = layers.Conv2D(32, 3, strides=2, padding="same", activation="relu6", name="conv_0")(x)  # 88 × 88 × 32
+    stages = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+    number = 1
+    for expansion, filters, repeats, strides in stages:
+        for repeat in range(repeats):
+            x = _inverted_residual(x, expansion, filters, strides if repeat == 0 else 1, number)
+            number += 1
+    x = layers.Conv2D(1280, 1, activation="relu6", name="conv_18")(x)  # 6 × 6 × 1280
+    x = layers.GlobalAveragePooling2D()(x)
+    x = layers.Dropout(0.3)(x)
+    return keras.Model(inputs, layers.Dense(1, name="logit")(x), name="mobilenet")
+
+
+def _inverted_residual(x: keras.KerasTensor, expansion: int, filters: int, strides: int, number: int) -> keras.KerasTensor:
+    y = x
+    if expansion > 1:
+        y = layers.Conv2D(expansion * x.shape[-1], 1, activation="relu6", name=f"conv_{number}_expand")(y)
+    y = layers.DepthwiseConv2D(3, strides=strides, padding="same", activation="relu6", name=f"conv_{number}_depth")(y)
+    y = layers.Conv2D(filters, 1, name=f"conv_{number}_project")(y)
+    return layers.Add()([x, y]) if strides == 1 and x.shape[-1] == filters else y
+
+
 ARCHITECTURES: dict[str, tuple[Callable[[], keras.Model], Preprocessing]] = {
     "cnn32": (cnn32, Preprocessing(view="whole", size=32, grid=1, jpeg_quality=None)),
     "patch": (patch, Preprocessing(view="crops", size=96, grid=3, jpeg_quality=90)),
+    "mobilenet": (mobilenet, Preprocessing(view="both", size=176, grid=2, jpeg_quality=90)),
 }
 
 

@@ -13,46 +13,62 @@ import numpy.typing as npt
 from PIL import Image, ImageOps
 
 Pixels = npt.NDArray[np.uint8]
+WHOLE = (224, 224)
 
 
 @dataclass(frozen=True)
 class Preprocessing:
     """How an image becomes network input; stored in the bundle.
 
-    view: "crops" cuts native-resolution squares, "whole" squeezes the whole picture into one square.
+    view: "crops" cuts native-resolution squares, "whole" squeezes the whole picture into one square, "both" does both.
     size: side of the square in pixels. grid: crops per axis when serving (grid² crops an image).
     jpeg_quality: of the common re-encoding; None leaves the pixels alone.
     """
 
-    view: Literal["crops", "whole"] = "crops"
+    view: Literal["crops", "whole", "both"] = "crops"
     size: int = 96
     grid: int = 3
     jpeg_quality: int | None = 90
 
     @property
-    def views(self) -> int:
-        """How many network inputs one image gives when serving."""
-        return self.grid**2 if self.view == "crops" else 1
+    def weights(self) -> npt.NDArray[np.float64]:
+        """(views,): how much each view's logit counts; of "both", the whole view counts as much as all crops."""
+        crops = np.full(self.grid**2, 1 / self.grid**2)
+        return {"crops": crops, "whole": np.ones(1), "both": np.concatenate([[0.5], crops / 2])}[self.view]
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
-def prepare(image: Image.Image, spec: Preprocessing, rng: np.random.Generator | None = None) -> Pixels:
-    """RGB image → uint8 array (views, size, size, 3), values 0–255.
+def prepare(image: Image.Image, spec: Preprocessing, whole: Image.Image | None = None) -> Pixels:
+    """RGB image → uint8 array (views, size, size, 3), values 0–255: all views of the fixed grid, as served.
 
-    Without `rng`: all views of the fixed grid (serving, evaluation). With `rng`: one crop at a random place (training).
-    Images smaller than the crop are enlarged so that their short side fits.
+    `whole` may be given when the scaled-down picture is at hand already (datasets keep it beside native pixels);
+    otherwise it is made here, exactly as those were. Images smaller than a crop are enlarged so that one fits.
     """
-    if spec.view == "whole":
-        squares = [image.resize((spec.size, spec.size), Image.Resampling.BILINEAR)]
-    else:
+    squares = []
+    if spec.view != "crops":
+        squares.append(_square(whole or scale_down(image), spec.size))
+    if spec.view != "whole":
         image = _at_least(image, spec.size)
-        squares = [
-            image.crop((left, top, left + spec.size, top + spec.size))
-            for left, top in _corners(image.size, spec, rng)
-        ]
+        squares += [_cut(image, corner, spec.size) for corner in _grid(image.size, spec)]
     return reencode(np.stack([np.asarray(square) for square in squares]), spec.jpeg_quality)
+
+
+def prepare_one(image: Image.Image, spec: Preprocessing, rng: np.random.Generator, whole: bool) -> Pixels:
+    """One training view of an RGB image, shape (1, size, size, 3): the whole of it or a crop at a random place."""
+    if not whole:
+        image = _at_least(image, spec.size)
+        image = _cut(image, (_within(image.width, spec.size, rng), _within(image.height, spec.size, rng)), spec.size)
+    return reencode(np.asarray(_square(image, spec.size))[None], spec.jpeg_quality)
+
+
+def scale_down(image: Image.Image) -> Image.Image:
+    """The whole picture within 224 × 224 (Lanczos), JPEG quality 76: how the training collections keep it."""
+    buffer = io.BytesIO()
+    ImageOps.contain(image, WHOLE, Image.Resampling.LANCZOS).save(buffer, "JPEG", quality=76)
+    with Image.open(buffer) as reloaded:
+        return reloaded.convert("RGB")
 
 
 def reencode(squares: Pixels, quality: int | None) -> Pixels:
@@ -73,11 +89,20 @@ def _at_least(image: Image.Image, size: int) -> Image.Image:
     return ImageOps.scale(image, size / short + 1e-6, Image.Resampling.BICUBIC)
 
 
-def _corners(
-    extent: tuple[int, int], spec: Preprocessing, rng: np.random.Generator | None
-) -> list[tuple[int, int]]:
-    room = (extent[0] - spec.size, extent[1] - spec.size)
-    if rng is not None:
-        return [(int(rng.integers(room[0] + 1)), int(rng.integers(room[1] + 1)))]
+def _square(image: Image.Image, size: int) -> Image.Image:
+    return image if image.size == (size, size) else image.resize((size, size), Image.Resampling.BILINEAR)
+
+
+def _cut(image: Image.Image, corner: tuple[int, int], size: int) -> Image.Image:
+    left, top = corner
+    return image.crop((left, top, left + size, top + size))
+
+
+def _within(extent: int, size: int, rng: np.random.Generator) -> int:
+    return int(rng.integers(extent - size + 1))
+
+
+def _grid(extent: tuple[int, int], spec: Preprocessing) -> list[tuple[int, int]]:
+    width, height = extent[0] - spec.size, extent[1] - spec.size
     steps = np.linspace(0, 1, spec.grid) if spec.grid > 1 else np.array([0.5])
-    return [(round(float(x) * room[0]), round(float(y) * room[1])) for y in steps for x in steps]
+    return [(round(float(x) * width), round(float(y) * height)) for y in steps for x in steps]

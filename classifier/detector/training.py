@@ -10,16 +10,18 @@ from typing import Any
 
 import keras
 import numpy as np
+from PIL import Image
 
 from classifier.detector import calibration, manifest
 from classifier.detector.augmentation import augment, erase
 from classifier.detector.bundle import Card, LoadedDetector, save
 from classifier.detector.decoding import read_rgb
 from classifier.detector.errors import DatasetError
-from classifier.detector.evaluation import picture_path, predict_logits, report, targets_of
+from classifier.detector.evaluation import predict_logits, report, targets_of
 from classifier.detector.manifest import ANY_SIZE, Row
 from classifier.detector.networks import build
-from classifier.detector.preprocessing import Preprocessing, prepare
+from classifier.detector.starting import load_start
+from classifier.detector.preprocessing import Preprocessing, prepare_one, scale_down
 
 Progress = Callable[[dict[str, Any]], None]
 
@@ -27,7 +29,7 @@ Progress = Callable[[dict[str, Any]], None]
 @dataclasses.dataclass(frozen=True)
 class Config:
     """One training run. minutes: a time budget; patience: epochs without a better validation AUROC before
-    stopping; the weights of the best epoch are kept."""
+    stopping; the weights of the best epoch are kept. start: a file of weights to begin from, "" for random ones."""
 
     architecture: str = "patch"
     version: str = "candidate"
@@ -39,6 +41,7 @@ class Config:
     augment: bool = True
     patience: int = 10
     seed: int = 0
+    start: str = ""
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
@@ -69,13 +72,21 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     def _draw(self, pool: tuple[list[list[Row]], np.ndarray], rng: np.random.Generator) -> np.ndarray:
         sources, weights = pool
         rows = sources[rng.choice(len(sources), p=weights)]
-        image = read_rgb(picture_path(rows[rng.integers(len(rows))], self.spec), ANY_SIZE)
+        row = rows[rng.integers(len(rows))]
+        whole = self.spec.view == "whole" or (self.spec.view == "both" and rng.random() < 0.5)
+        image = self._picture(row, whole)
         if not self.config.augment:
-            return prepare(image, self.spec, rng)
-        pixels = prepare(augment(image, rng), self.spec, rng)
+            return prepare_one(image, self.spec, rng, whole)
+        pixels = prepare_one(augment(image, rng), self.spec, rng, whole)
         if rng.random() < 0.2:
             erase(pixels[0], rng)
         return pixels
+
+    def _picture(self, row: Row, whole: bool) -> Image.Image:
+        """The pixels that serving would see: `scale_down` squeezes nothing that the manifest has scaled already."""
+        if whole and self.spec.view == "both" and not row.whole:
+            return scale_down(read_rgb(row.path, ANY_SIZE))
+        return read_rgb(row.whole if whole and row.whole else row.path, ANY_SIZE)
 
 
 def _by_source(rows: Sequence[Row]) -> tuple[list[list[Row]], np.ndarray]:
@@ -115,6 +126,8 @@ def train(config: Config, rows: Sequence[Row], folder: Path, on_epoch: Progress 
     _check(rows, parts)
     keras.utils.set_random_seed(config.seed)
     model, spec = build(config.architecture)
+    if config.start:
+        load_start(model, Path(config.start))
     folder.mkdir(parents=True, exist_ok=True)
     history = _fit(model, spec, config, parts, folder, on_epoch)
     card = _card(config, spec, rows, history)
@@ -191,6 +204,7 @@ def _card(config: Config, spec: Preprocessing, rows: Sequence[Row], history: lis
     counts = {name: sum(row.split == name for row in rows) for name in manifest.SPLITS}
     training = {
         **dataclasses.asdict(config),
+        "start": Path(config.start).name,
         "epochs_run": len(history),
         "dataset_digest": manifest.digest(rows),
         "images": counts,
