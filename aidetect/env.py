@@ -38,7 +38,9 @@ def boolean(name: str, default: bool) -> bool:
 
 
 def number(name: str, default: float, least: float, most: float) -> float:
-    return read(name, default, f"a number from {least:g} to {most:g}", lambda value: _between(float(value), least, most))
+    return read(
+        name, default, f"a number from {least:g} to {most:g}", lambda value: _between(float(value), least, most)
+    )
 
 
 def integer(name: str, default: int, least: int, most: int) -> int:

@@ -1,5 +1,6 @@
 """`make run`: Redis, one Celery worker and the web server, started, watched and stopped together."""
 
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -70,7 +71,11 @@ class Team:
             time.sleep(0.05)
 
     def _spawn(self, name: str) -> None:
-        quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore:You're running the worker", "PYTHONUNBUFFERED": "1"}
+        quiet = {
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+            "PYTHONWARNINGS": "ignore:You're running the worker",
+            "PYTHONUNBUFFERED": "1",
+        }
         environment = {**quiet, **os.environ}
         self.processes[name] = subprocess.Popen(
             self.commands[name],
@@ -109,10 +114,8 @@ class Team:
 
 def _kill(process: "subprocess.Popen[bytes]") -> None:
     """End what is left of a process and of its children (it leads its own group)."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
 
 
@@ -137,7 +140,9 @@ def _require_free(host: str, port: int) -> None:
         except OverflowError:
             raise CommandError(f"PORT: expected a number from 1 to 65535; received {port}") from None
         except OSError as error:
-            message = f"Port {port} on {host} can't be used ({error.strerror}). Choose another: make run PORT={port + 1}"
+            message = (
+                f"Port {port} on {host} can't be used ({error.strerror}). Choose another: make run PORT={port + 1}"
+            )
             raise CommandError(message) from error
 
 
@@ -194,7 +199,7 @@ def _web_command(host: str, port: int) -> list[str]:
 
 def _answers(address: str) -> bool:
     try:
-        with urllib.request.urlopen(address, timeout=2) as response:
+        with urllib.request.urlopen(address, timeout=2) as response:  # noqa: S310  (our own address)
             return int(response.status) == 200
     except OSError:
         return False

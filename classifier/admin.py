@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 
 from classifier import services
 from classifier.forms import RelabelForm
-from classifier.models import Detector, GroundTruth, Image, ImageQuerySet, Label, Verdict
+from classifier.models import Detector, GroundTruth, Image, Label, Verdict
 
 admin.site.site_header = "aidetect administration"
 admin.site.site_title = "aidetect"
@@ -63,7 +63,14 @@ class Disagreement(admin.SimpleListFilter):
 class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ("picture", "name", "owner", "outcome", "score", "label", "consent", "state", "created_at")
     list_display_links = ("picture", "name")
-    list_filter = ("outcome", "label", Disagreement, "consent", "state", ("verdict__detector", admin.RelatedOnlyFieldListFilter))
+    list_filter = (
+        "outcome",
+        "label",
+        Disagreement,
+        "consent",
+        "state",
+        ("verdict__detector", admin.RelatedOnlyFieldListFilter),
+    )
     list_select_related = ("owner", "verdict")
     list_per_page = 50
     show_full_result_count = False
@@ -78,8 +85,8 @@ class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         ("File", {"fields": ("name", "owner", "consent", "format", "dimensions", "size", "sha256", "created_at")}),
     )
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return tuple(name for _, options in self.fieldsets for name in options["fields"])
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        return [name for _, options in self.fieldsets for name in options["fields"]]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -88,7 +95,9 @@ class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def picture(self, image: Image) -> SafeString | str:
         if not image.thumbnail or not image.reviewable:
             return "private" if image.thumbnail else "–"
-        return format_html('<img class="thumb" src="{}" alt="" loading="lazy">', reverse("image_thumbnail", args=[image.uuid]))
+        return format_html(
+            '<img class="thumb" src="{}" alt="" loading="lazy">', reverse("image_thumbnail", args=[image.uuid])
+        )
 
     @admin.display(description="Picture")
     def large_picture(self, image: Image) -> SafeString | str:
@@ -103,7 +112,9 @@ class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if not image.reviewable:
             return "Images without consent can't be labelled."
         url = reverse("admin:classifier_image_relabel") + f"?ids={image.pk}"
-        return format_html('{} &nbsp; <a class="button" href="{}">Relabel…</a>', image.get_label_display() or "No label yet", url)
+        return format_html(
+            '{} &nbsp; <a class="button" href="{}">Relabel…</a>', image.get_label_display() or "No label yet", url
+        )
 
     @admin.display(description="Score", ordering="verdict__score")
     def score(self, image: Image) -> str:
@@ -127,7 +138,7 @@ class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if not self.has_change_permission(request):
             raise PermissionDenied
         ids = [int(word) for word in request.GET.get("ids", "").split(",") if word.isascii() and word.isdigit()][:1000]
-        chosen = cast(ImageQuerySet, Image.objects.filter(pk__in=ids))
+        chosen = Image.objects.filter(pk__in=ids)
         images = chosen.reviewable()
         form = RelabelForm(request.POST if request.method == "POST" else None)
         if request.method == "POST" and form.is_valid():
@@ -135,7 +146,8 @@ class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             count = services.label_images(images, cast(User, request.user), new, form.cleaned_data["reason"])
             messages.success(request, f"{count} image{'' if count == 1 else 's'} relabelled as {new.label}.")
             return redirect(
-                reverse("admin:classifier_image_change", args=[ids[0]]) if len(ids) == 1
+                reverse("admin:classifier_image_change", args=[ids[0]])
+                if len(ids) == 1
                 else reverse("admin:classifier_image_changelist")
             )
         context = {

@@ -17,7 +17,9 @@ from classifier.detector.errors import UnreadableImage
 from classifier.models import GroundTruth, Outcome, State
 from classifier.services import CheckedFile, clean_name
 
-ACCEPT = "image/jpeg,image/png,image/webp,image/gif,image/bmp,image/tiff,image/avif,image/heic,image/heif,.heic,.heif,.avif"
+ACCEPT = (
+    "image/jpeg,image/png,image/webp,image/gif,image/bmp,image/tiff,image/avif,image/heic,image/heif,.heic,.heif,.avif"
+)
 FORMATS_IN_WORDS = "JPEG, PNG, WebP, GIF (first frame), BMP, TIFF, AVIF, HEIC"
 ADVICE = {
     "empty": "Choose the file again; it may not have finished saving.",
@@ -47,7 +49,7 @@ class ImagesField(forms.FileField):
 
     widget = FilesInput(attrs={"accept": ACCEPT})
 
-    def clean(self, data: Any, initial: Any = None) -> Chosen:  # type: ignore[override]
+    def clean(self, data: Any, initial: Any = None) -> Chosen:
         files = [file for file in (data or []) if file is not None]
         chosen = Chosen()
         for file in files[: settings.MAX_FILES]:
@@ -69,11 +71,11 @@ class ImagesField(forms.FileField):
         return chosen
 
 
-def check_file(file: UploadedFile, name: str) -> CheckedFile:
+def check_file(file: "UploadedFile[Any]", name: str) -> CheckedFile:
     """Check one file by its content. Raises ValidationError whose code names the rule that was broken."""
     if (file.size or 0) > settings.MAX_UPLOAD_MB * 1_000_000:
         raise ValidationError(
-            f"{name} is {filesizeformat(file.size)}; the limit is {settings.MAX_UPLOAD_MB:g} MB. "
+            f"{name} is {filesizeformat(file.size or 0)}; the limit is {settings.MAX_UPLOAD_MB:g} MB. "
             "Export a smaller copy and try again.",
             code="bytes",
         )

@@ -22,7 +22,7 @@ from classifier.detector import bundle
 from classifier.detector.decoding import Limits, read_rgb
 from classifier.detector.errors import UnreadableImage
 from classifier.detector.preprocessing import Pixels
-from classifier.models import Detector, Image, State, Verdict
+from classifier.models import Detector, Image, State, Verdict, remove_files
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +96,9 @@ def _classify(claimed: list[Image], token: uuid.UUID, detector: Detector, loaded
         )
         _store(ready, verdict, token)
     if prepared:
-        logger.info("%d image(s) classified by %s, %.0f ms each in the network", len(prepared), detector, forward * 1000)
+        logger.info(
+            "%d image(s) classified by %s, %.0f ms each in the network", len(prepared), detector, forward * 1000
+        )
 
 
 def _prepare_or_fail(image: Image, token: uuid.UUID, loaded: bundle.LoadedDetector) -> Prepared | None:
@@ -159,5 +161,4 @@ def _store(ready: Prepared, verdict: Verdict, token: uuid.UUID) -> None:
             row.verdict, row.outcome = current, current.outcome
             row.state, row.claim, row.error = State.DONE, None, ""
             row.save()
-    for storage, name in stale if row else [(file.storage, file.name) for file in saved]:
-        storage.delete(name)
+    remove_files(stale if row else [(file.storage, file.name) for file in saved])

@@ -1,12 +1,14 @@
 """The rows. They are the truth: the broker carries wake-ups only."""
 
 import uuid
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.core.files.storage import Storage
 from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.signals import post_delete
@@ -58,9 +60,7 @@ class Detector(models.Model):
     objects = DetectorQuerySet.as_manager()
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["active"], condition=Q(active=True), name="one_active_detector")
-        ]
+        constraints = [models.UniqueConstraint(fields=["active"], condition=Q(active=True), name="one_active_detector")]
         ordering = ["-created_at"]
 
     def __str__(self) -> str:
@@ -185,8 +185,14 @@ class Image(models.Model):
 def _delete_files(sender: type[Image], instance: Image, **kwargs: Any) -> None:
     """Files go when the row's deletion is committed, whichever way the row was deleted."""
     files = [instance.original, instance.thumbnail, instance.display]
-    names = [(file.storage, file.name) for file in files if file]
-    transaction.on_commit(lambda: [storage.delete(name) for storage, name in names], robust=True)
+    stored = [(file.storage, file.name) for file in files if file]
+    transaction.on_commit(lambda: remove_files(stored), robust=True)
+
+
+def remove_files(files: Iterable[tuple[Storage, str | None]]) -> None:
+    for storage, name in files:
+        if name:
+            storage.delete(name)
 
 
 class Verdict(models.Model):

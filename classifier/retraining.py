@@ -9,10 +9,17 @@ from django.conf import settings
 
 from classifier import services
 from classifier.detector import bundle, calibration, evaluation, manifest, plots
+from classifier.detector.errors import BundleError
 from classifier.detector.training import Config, Progress, train
 from classifier.models import Detector
 
-BASELINE = {"architecture": "cnn32", "epochs": 20, "augment": False, "label_smoothing": 0.0, "patience": 20}
+BASELINE: dict[str, Any] = {
+    "architecture": "cnn32",
+    "epochs": 20,
+    "augment": False,
+    "label_smoothing": 0.0,
+    "patience": 20,
+}
 
 
 def train_candidate(
@@ -25,7 +32,7 @@ def train_candidate(
     rows = manifest.read(manifest_path)
     folder = Path(settings.MEDIA_ROOT) / "detectors" / config.version
     if (folder / bundle.CARD_FILE).exists():
-        raise bundle.BundleError(f"version {config.version} exists already in {folder}; choose another --name")
+        raise BundleError(f"version {config.version} exists already in {folder}; choose another --name")
     extra: dict[str, Any] = {}
     if baseline:
         original = dataclasses.replace(config, **BASELINE, version="baseline")

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from classifier.detector import bundle
 from classifier.detector.decoding import Header
+from classifier.detector.errors import BundleError
 from classifier.models import Detector, GroundTruth, Image, ImageQuerySet, Label, State
 
 logger = logging.getLogger(__name__)
@@ -148,7 +149,7 @@ def register_detector(folder: Path, shipped: bool = False) -> Detector:
         },
     )
     if not created and detector.sha256 != card.sha256:
-        raise bundle.BundleError(f"version {card.version} is registered already, with another model; choose a new name")
+        raise BundleError(f"version {card.version} is registered already, with another model; choose a new name")
     return detector
 
 
@@ -181,7 +182,7 @@ def active_detector() -> Detector:
         return active
     folders = [path.parent for path in Path(settings.SHIPPED_DETECTORS).glob("*/" + bundle.CARD_FILE)]
     if len(folders) != 1:
-        raise bundle.BundleError(f"expected one shipped detector in {settings.SHIPPED_DETECTORS}, found {len(folders)}")
+        raise BundleError(f"expected one shipped detector in {settings.SHIPPED_DETECTORS}, found {len(folders)}")
     if active and active.version == folders[0].name:
         return active
     detector = register_detector(folders[0], shipped=True)
@@ -209,5 +210,5 @@ def find_detector(version: str | None) -> Detector:
     folder = Path(settings.MEDIA_ROOT) / "detectors" / version
     if not (folder / bundle.CARD_FILE).is_file():
         known = ", ".join(Detector.objects.values_list("version", flat=True))
-        raise bundle.BundleError(f"expected the version of a detector ({known}); received {version!r}")
+        raise BundleError(f"expected the version of a detector ({known}); received {version!r}")
     return register_detector(folder)

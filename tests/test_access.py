@@ -98,7 +98,11 @@ def test_a_lost_file_is_a_404_and_no_server_error(classified, as_alice):
 
 
 def test_media_is_never_routed(classified, as_alice):
-    for path in (f"/media/{classified.original.name}", f"/{classified.original.name}", f"/static/../media/{classified.original.name}"):
+    for path in (
+        f"/media/{classified.original.name}",
+        f"/{classified.original.name}",
+        f"/static/../media/{classified.original.name}",
+    ):
         assert as_alice.get(path).status_code == 404
 
 

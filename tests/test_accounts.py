@@ -13,7 +13,12 @@ from tests.pictures import jpeg
 
 
 def sign_up(client, **changes):
-    data = {"username": "carol", "email": "carol@example.org", "password1": "sun-and-moon-7", "password2": "sun-and-moon-7"}
+    data = {
+        "username": "carol",
+        "email": "carol@example.org",
+        "password1": "sun-and-moon-7",
+        "password2": "sun-and-moon-7",
+    }
     return client.post("/accounts/signup/", {**data, **changes})
 
 

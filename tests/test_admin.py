@@ -45,7 +45,9 @@ def test_many_are_relabelled_by_the_action_and_those_without_consent_are_left_ou
     response = as_staff.post(LIST, {"action": "relabel", "_selected_action": chosen}, follow=True)
     page = response.content.decode()
     assert "3 images will be labelled." in page and "2 left out" in page
-    as_staff.post(response.request["PATH_INFO"] + "?" + response.request["QUERY_STRING"], {"label": "REAL", "reason": "set"})
+    as_staff.post(
+        response.request["PATH_INFO"] + "?" + response.request["QUERY_STRING"], {"label": "REAL", "reason": "set"}
+    )
     assert Image.objects.filter(label="REAL").count() == 3 == Label.objects.count()
 
 
@@ -80,9 +82,16 @@ def test_ordinary_people_reach_none_of_it(classified, as_alice):
 
 @pytest.mark.parametrize(
     ("query", "count"),
-    [("outcome=FAKE", 2), ("label__exact=REAL", 1), ("agreement=disagree", 1), ("agreement=agree", 0), ("consent__exact=1", 3),
-     ("q=picture-001", 1), ("q=alice%40example.org", 3)],
-)  # fmt: skip
+    [
+        ("outcome=FAKE", 2),
+        ("label__exact=REAL", 1),
+        ("agreement=disagree", 1),
+        ("agreement=agree", 0),
+        ("consent__exact=1", 3),
+        ("q=picture-001", 1),
+        ("q=alice%40example.org", 3),
+    ],
+)
 def test_filters_and_search(as_staff, alice, query, count):
     make(alice, 2, consent=True, outcome="FAKE")
     make(alice, 1, consent=True, outcome="INCONCLUSIVE")

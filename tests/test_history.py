@@ -74,7 +74,9 @@ def test_no_match_offers_to_clear_the_filters(as_alice, alice):
     assert "No image matches these filters." in as_alice.get("/history/?q=zzz").content.decode()
 
 
-@pytest.mark.parametrize("query", ["before=x", "before=-1", "after=9" + "9" * 30, "verdict=MAYBE", "q=%00", "state=';--"])
+@pytest.mark.parametrize(
+    "query", ["before=x", "before=-1", "after=9" + "9" * 30, "verdict=MAYBE", "q=%00", "state=';--"]
+)
 def test_a_nonsense_address_is_harmless(as_alice, alice, query):
     make(alice, 1)
     assert as_alice.get(f"/history/?{query}").status_code == 200
@@ -82,7 +84,9 @@ def test_a_nonsense_address_is_harmless(as_alice, alice, query):
 
 def test_the_number_of_queries_is_constant(as_alice, alice):
     make(alice, 1)
-    with CaptureQueriesContext(connection, ) as few:
+    with CaptureQueriesContext(
+        connection,
+    ) as few:
         as_alice.get("/history/")
     make(alice, 200)
     with CaptureQueriesContext(connection) as many:

@@ -10,8 +10,20 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FORBIDDEN = {
     "classifier/detector": ("django", "celery", "classifier.models", "classifier.services", "classifier.provenance"),
-    "classifier/models.py": ("classifier.services", "classifier.views", "classifier.forms", "classifier.tasks", "keras"),
-    "classifier/services.py": ("classifier.views", "classifier.admin", "classifier.forms", "classifier.inference", "keras"),
+    "classifier/models.py": (
+        "classifier.services",
+        "classifier.views",
+        "classifier.forms",
+        "classifier.tasks",
+        "keras",
+    ),
+    "classifier/services.py": (
+        "classifier.views",
+        "classifier.admin",
+        "classifier.forms",
+        "classifier.inference",
+        "keras",
+    ),
     "classifier/tasks.py": ("classifier.views", "classifier.admin", "classifier.forms", "classifier.services"),
     "classifier/inference.py": ("classifier.views", "classifier.admin", "classifier.tasks", "classifier.forms"),
     "classifier/views.py": ("classifier.tasks", "classifier.inference", "classifier.retraining"),

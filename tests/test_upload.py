@@ -185,7 +185,9 @@ GOOD = {
     "1-bit png": lambda: encoded(photo().convert("1"), "PNG"),
     "webp": lambda: encoded(format="WEBP"),
     "animated webp": lambda: encoded(format="WEBP", save_all=True, append_images=[photo(seed=1)]),
-    "animated gif": lambda: encoded(photo().convert("P"), "GIF", save_all=True, append_images=[photo(seed=1).convert("P")]),
+    "animated gif": lambda: encoded(
+        photo().convert("P"), "GIF", save_all=True, append_images=[photo(seed=1).convert("P")]
+    ),
     "bmp": lambda: encoded(format="BMP"),
     "tiff": lambda: encoded(format="TIFF"),
     "avif": lambda: encoded(format="AVIF"),
@@ -232,7 +234,9 @@ def _bomb():
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
+    )
 
 
 def _broken_crc():
@@ -305,7 +309,9 @@ def test_odd_names_reach_the_page_escaped(upload, as_alice):
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite writers are serialised; PostgreSQL ones are not")
+@pytest.mark.skipif(
+    "connection.vendor != 'postgresql'", reason="SQLite writers are serialised; PostgreSQL ones are not"
+)
 def test_the_same_file_posted_in_two_threads_makes_one_row(alice):
     from classifier.detector.decoding import Header
 

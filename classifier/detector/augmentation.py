@@ -1,4 +1,4 @@
-"""What the web does to pictures, applied alike to both classes during training (CNNDetection, arXiv 1912.11035; SAFE)."""
+"""What the web does to pictures, alike to both classes during training (CNNDetection, arXiv 1912.11035; SAFE)."""
 
 import io
 

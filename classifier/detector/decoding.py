@@ -103,11 +103,8 @@ def _open(source: Source, limits: Limits) -> Image.Image:
 
 
 def _not_an_image(stream: str | Path | IO[bytes]) -> UnreadableImage:
-    if isinstance(stream, str | Path):
-        empty = Path(stream).stat().st_size == 0
-    else:
-        empty = stream.seek(0, io.SEEK_END) == 0
-    if empty:
+    size = Path(stream).stat().st_size if isinstance(stream, str | Path) else stream.seek(0, io.SEEK_END)
+    if size == 0:
         return UnreadableImage("empty", "the file is empty")
     return UnreadableImage("format", "it is not an image in a format we read")
 

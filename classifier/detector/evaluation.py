@@ -28,7 +28,7 @@ HEADLINE = ("accuracy", "precision", "recall", "f1", "balanced_accuracy", "auroc
 
 def targets_of(rows: Sequence[Row]) -> Ints:
     """(n,) int array: 0 for FAKE, 1 for REAL."""
-    return np.array([CLASS_NAMES.index(row.label) for row in rows])  # type: ignore[arg-type]
+    return np.array([CLASS_NAMES.index(row.label) for row in rows])
 
 
 def views_of(row: Row, detector: LoadedDetector) -> Pixels:
@@ -102,13 +102,21 @@ def per_source(rows: Sequence[Row], scores: Floats) -> Iterator[dict[str, Any]]:
 
 def markdown(measured: dict[str, Any], title: str) -> str:
     """A report as Markdown: headline figures with 95 % intervals, then one row a source."""
-    lines = [f"# {title}", "", f"n = {measured['n']} ({measured['counts']['REAL']} real, {measured['counts']['FAKE']} AI)", ""]
+    lines = [
+        f"# {title}",
+        "",
+        f"n = {measured['n']} ({measured['counts']['REAL']} real, {measured['counts']['FAKE']} AI)",
+        "",
+    ]
     lines += ["| metric | value | 95 % interval |", "| --- | --- | --- |"]
     for name in HEADLINE:
         low, high = measured["intervals"][name]
         lines.append(f"| {name} | {measured['overall'][name]} | {low} – {high} |")
     if baseline := measured.get("baseline"):
-        lines += ["", "Baseline cnn32 on the same images: " + ", ".join(f"{name} {baseline[name]}" for name in HEADLINE)]
+        lines += [
+            "",
+            "Baseline cnn32 on the same images: " + ", ".join(f"{name} {baseline[name]}" for name in HEADLINE),
+        ]
     lines += ["", "| source | real | AI | accuracy | 95 % interval | balanced accuracy | AUROC |", "| --- " * 7 + "|"]
     for row in measured["sources"]:
         low, high = row["interval"]

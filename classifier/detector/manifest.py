@@ -51,7 +51,7 @@ def import_folder(
 
     Without a table, the label is the folder named REAL or FAKE (any depth) and the source the folder below it. A table
     is a CSV with `label` and `path` (or `crop`), and optionally source, subset, kind and whole. The same bytes twice
-    are kept once, or not at all when they are in both classes. Raises DatasetError when nothing usable of both classes is found.
+    are kept once, or not at all when they are in both classes. Raises DatasetError unless both classes are found.
     """
     found = _from_table(folder, table) if table else _from_folders(folder)
     kept: dict[str, Row] = {}
@@ -66,7 +66,7 @@ def import_folder(
             first = kept.setdefault(row.sha256, row)
             if first.label != row.label:
                 contradictory.add(row.sha256)
-                complaints.append(f"{row.path} is {row.label}, {first.path} {first.label}: the same file, so neither is used")
+                complaints.append(f"{row.path} is {row.label}, {first.path} {first.label}: one file, neither is used")
         if on_file:
             on_file(index, len(found))
     rows = [row for row in kept.values() if row.sha256 not in contradictory]

@@ -27,7 +27,7 @@ def auroc(targets: Ints, scores: Floats) -> float:
     negatives = len(targets) - positives
     if not positives or not negatives:
         return float("nan")
-    values, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
     mean_rank = np.cumsum(counts) - (counts - 1) / 2
     rank_sum = float(np.sum(mean_rank[inverse][targets == 1]))
     return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives)

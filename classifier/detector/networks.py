@@ -1,4 +1,4 @@
-"""The architectures. Each takes uint8 or float pixels 0–255, shape (batch, size, size, 3), and returns one logit an image.
+"""The architectures. Each takes pixels 0–255, shape (batch, size, size, 3), and returns one logit an image.
 
 A positive logit means REAL. Only built-in Keras layers are used, so a saved `.keras` file needs no code to load.
 """
@@ -81,7 +81,9 @@ def mobilenet(size: int = 176) -> keras.Model:
     return keras.Model(inputs, layers.Dense(1, name="logit")(x), name="mobilenet")
 
 
-def _inverted_residual(x: keras.KerasTensor, expansion: int, filters: int, strides: int, number: int) -> keras.KerasTensor:
+def _inverted_residual(
+    x: keras.KerasTensor, expansion: int, filters: int, strides: int, number: int
+) -> keras.KerasTensor:
     y = x
     if expansion > 1:
         y = layers.Conv2D(expansion * x.shape[-1], 1, activation="relu6", name=f"conv_{number}_expand")(y)

@@ -60,7 +60,7 @@ def prepare_one(image: Image.Image, spec: Preprocessing, rng: np.random.Generato
     if not whole:
         image = _at_least(image, spec.size)
         image = _cut(image, (_within(image.width, spec.size, rng), _within(image.height, spec.size, rng)), spec.size)
-    return reencode(np.asarray(_square(image, spec.size))[None], spec.jpeg_quality)
+    return reencode(np.array(_square(image, spec.size))[None], spec.jpeg_quality)
 
 
 def scale_down(image: Image.Image) -> Image.Image:
@@ -72,14 +72,17 @@ def scale_down(image: Image.Image) -> Image.Image:
 
 
 def reencode(squares: Pixels, quality: int | None) -> Pixels:
-    """JPEG-encode and decode each square at `quality` (4:2:0): one tall strip, so one pass of the codec for all."""
+    """JPEG-encode (4:2:0) and decode each square at `quality`, each alone, so that no square touches another."""
     if quality is None:
         return squares
-    count, height, width, _ = squares.shape
+    return np.stack([_through_jpeg(square, quality) for square in squares])
+
+
+def _through_jpeg(square: Pixels, quality: int) -> Pixels:
     buffer = io.BytesIO()
-    Image.fromarray(squares.reshape(count * height, width, 3)).save(buffer, "JPEG", quality=quality)
+    Image.fromarray(square).save(buffer, "JPEG", quality=quality)
     with Image.open(buffer) as decoded:
-        return np.array(decoded).reshape(squares.shape)
+        return np.array(decoded)
 
 
 def _at_least(image: Image.Image, size: int) -> Image.Image:

@@ -20,8 +20,8 @@ from classifier.detector.errors import DatasetError
 from classifier.detector.evaluation import predict_logits, report, targets_of
 from classifier.detector.manifest import ANY_SIZE, Row
 from classifier.detector.networks import build
-from classifier.detector.starting import load_start
 from classifier.detector.preprocessing import Preprocessing, prepare_one, scale_down
+from classifier.detector.starting import load_start
 
 Progress = Callable[[dict[str, Any]], None]
 
@@ -149,7 +149,11 @@ def _check(rows: Sequence[Row], parts: dict[str, list[Row]]) -> None:
 
 
 def _fit(
-    model: keras.Model, spec: Preprocessing, config: Config, parts: dict[str, list[Row]], folder: Path,
+    model: keras.Model,
+    spec: Preprocessing,
+    config: Config,
+    parts: dict[str, list[Row]],
+    folder: Path,
     on_epoch: Progress | None,
 ) -> list[dict[str, Any]]:
     batches = Batches(parts["train"], spec, config)
@@ -176,9 +180,7 @@ def _fit(
         verbose=0,
         callbacks=[
             keras.callbacks.BackupAndRestore(folder / "backup"),
-            keras.callbacks.EarlyStopping(
-                "val_auroc", mode="max", patience=config.patience, restore_best_weights=True
-            ),
+            keras.callbacks.EarlyStopping("val_auroc", mode="max", patience=config.patience, restore_best_weights=True),
             _Report(config, history, log, on_epoch),
         ],
     )

@@ -18,20 +18,31 @@ def folder_with(tmp_path, **files):
 def rows(count, **changes):
     hashes = np.random.default_rng(0).bytes(8 * count).hex()
     return [
-        Row(f"{n}.jpg", ("FAKE", "REAL")[n % 2], f"source{n % 5}", sha256=f"{n:016x}" * 4, dhash=hashes[16 * n :][:16], **changes)
+        Row(
+            f"{n}.jpg",
+            ("FAKE", "REAL")[n % 2],
+            f"source{n % 5}",
+            sha256=f"{n:016x}" * 4,
+            dhash=hashes[16 * n :][:16],
+            **changes,
+        )
         for n in range(count)
     ]
 
 
 def test_folders_at_any_depth_give_label_and_source(tmp_path):
-    folder_with(tmp_path, **{"a__REAL__nikon__1.jpg": jpeg(1), "FAKE__2.png": encoded(photo(seed=2), "PNG"), "notes.txt": b"x"})
+    folder_with(
+        tmp_path, **{"a__REAL__nikon__1.jpg": jpeg(1), "FAKE__2.png": encoded(photo(seed=2), "PNG"), "notes.txt": b"x"}
+    )
     found, complaints = manifest.import_folder(tmp_path)
     assert sorted((row.label, row.source) for row in found) == [("FAKE", tmp_path.name), ("REAL", "nikon")]
     assert not complaints and all(row.sha256 and row.dhash and row.group for row in found)
 
 
 def test_unreadable_and_doubled_files_are_listed_and_left_out(tmp_path):
-    folder_with(tmp_path, REAL__1=jpeg(1), REAL__copy=jpeg(1), FAKE__2=jpeg(2), FAKE__bad=b"x", FAKE__3=jpeg(3), REAL__3=jpeg(3))
+    folder_with(
+        tmp_path, REAL__1=jpeg(1), REAL__copy=jpeg(1), FAKE__2=jpeg(2), FAKE__bad=b"x", FAKE__3=jpeg(3), REAL__3=jpeg(3)
+    )
     found, complaints = manifest.import_folder(tmp_path)
     assert sorted(row.label for row in found) == ["FAKE", "REAL"]
     assert len(complaints) == 2
@@ -48,7 +59,12 @@ def test_a_table_brings_sources_and_kinds(tmp_path):
 
 @pytest.mark.parametrize(
     ("files", "expected"),
-    [({}, "found none"), ({"REAL__1": jpeg(1)}, "found no FAKE"), ({"FAKE__1": jpeg(1)}, "found no REAL"), ({"1": jpeg()}, "found none")],
+    [
+        ({}, "found none"),
+        ({"REAL__1": jpeg(1)}, "found no FAKE"),
+        ({"FAKE__1": jpeg(1)}, "found no REAL"),
+        ({"1": jpeg()}, "found none"),
+    ],
 )
 def test_an_empty_or_one_class_folder_is_explained(tmp_path, files, expected):
     with pytest.raises(DatasetError, match=expected):
@@ -72,16 +88,23 @@ def test_every_pair_within_four_bits_is_found():
     base = 0x0F0F_3C3C_5A5A_9999
     pairs = [0b1111, (1 << 0) | (1 << 14) | (1 << 28) | (1 << 50), (1 << 63) | (1 << 40), 0]
     for flips in pairs:
-        two = [Row("a", "REAL", "s", sha256="a" * 64, dhash=f"{base:016x}"), Row("b", "FAKE", "s", sha256="b" * 64, dhash=f"{base ^ flips:016x}")]
+        two = [
+            Row("a", "REAL", "s", sha256="a" * 64, dhash=f"{base:016x}"),
+            Row("b", "FAKE", "s", sha256="b" * 64, dhash=f"{base ^ flips:016x}"),
+        ]
         grouped = manifest.group_near_duplicates(two)
         assert grouped[0].group == grouped[1].group, bin(flips)
-    far = manifest.group_near_duplicates([two[0], Row("c", "FAKE", "s", sha256="c" * 64, dhash=f"{base ^ 0b11111:016x}")])
+    far = manifest.group_near_duplicates(
+        [two[0], Row("c", "FAKE", "s", sha256="c" * 64, dhash=f"{base ^ 0b11111:016x}")]
+    )
     assert far[0].group != far[1].group
 
 
 def test_whole_sources_are_held_out():
     placed = manifest.split(manifest.group_near_duplicates(rows(50)), ["source1"], ["source2"])
-    by_source = {source: {row.split for row in placed if row.source == source} for source in ("source0", "source1", "source2")}
+    by_source = {
+        source: {row.split for row in placed if row.source == source} for source in ("source0", "source1", "source2")
+    }
     assert by_source == {"source0": {"train"}, "source1": {"validation"}, "source2": {"test"}}
 
 

@@ -77,7 +77,9 @@ def test_scores_stay_within_bounds_for_absurd_logits():
     assert scores[0] >= 0 and scores[1] == 0.5 and scores[2] <= 1 and np.isfinite(scores).all()
 
 
-@pytest.mark.parametrize(("score", "said"), [(0.39, "FAKE"), (0.4, "INCONCLUSIVE"), (0.6, "INCONCLUSIVE"), (0.61, "REAL")])
+@pytest.mark.parametrize(
+    ("score", "said"), [(0.39, "FAKE"), (0.4, "INCONCLUSIVE"), (0.6, "INCONCLUSIVE"), (0.61, "REAL")]
+)
 def test_outcomes(score, said):
     assert outcome_of(score, 0.4, 0.6) == said
 

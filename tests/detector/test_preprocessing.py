@@ -3,7 +3,7 @@ import pytest
 
 from classifier.detector.augmentation import augment, blur, compress, erase, jitter, rescale
 from classifier.detector.decoding import read_rgb, to_rgb
-from classifier.detector.preprocessing import Preprocessing, prepare, reencode
+from classifier.detector.preprocessing import Preprocessing, prepare, prepare_one, reencode, scale_down
 from tests.pictures import encoded, photo
 
 CROPS = Preprocessing(view="crops", size=32, grid=3, jpeg_quality=None)
@@ -21,7 +21,7 @@ def test_crops_are_native_pixels_at_the_corners_and_between():
 
 def test_training_takes_one_crop_at_a_random_place():
     image = photo(100, 70)
-    one, two = (prepare(image, CROPS, np.random.default_rng(seed)) for seed in (1, 2))
+    one, two = (prepare_one(image, CROPS, np.random.default_rng(seed), whole=False) for seed in (1, 2))
     assert one.shape == (1, 32, 32, 3) and not np.array_equal(one, two)
 
 
@@ -35,13 +35,10 @@ def test_the_whole_view_is_one_square():
 
 
 def test_reencoding_is_the_same_for_one_crop_and_for_many():
-    """Crops are stacked in one strip; a multiple of 16 px high, no block of 4:2:0 JPEG reaches into a neighbour."""
     squares = prepare(photo(200, 200), CROPS)
     together = reencode(squares, 90)
-    alone = np.concatenate([reencode(square[None], 90) for square in squares])
     assert not np.array_equal(together, squares)
-    inner = np.s_[:, 2:-2, 2:-2]
-    assert np.abs(together[inner].astype(int) - alone[inner].astype(int)).max() <= 1
+    assert np.array_equal(together, np.concatenate([reencode(square[None], 90) for square in squares]))
 
 
 def test_training_and_serving_read_one_file_alike(tmp_path):
@@ -49,8 +46,24 @@ def test_training_and_serving_read_one_file_alike(tmp_path):
     path.write_bytes(encoded(photo(32, 32), quality=90))
     spec = Preprocessing(view="crops", size=32, grid=1, jpeg_quality=90)
     serving = prepare(read_rgb(path.read_bytes()), spec)
-    training = prepare(read_rgb(path), spec, np.random.default_rng(0))
+    training = prepare_one(read_rgb(path), spec, np.random.default_rng(0), whole=False)
     assert np.array_equal(serving, training)
+
+
+def test_the_scaled_down_picture_of_a_dataset_is_what_serving_makes_of_the_original():
+    spec = Preprocessing(view="both", size=32, grid=2, jpeg_quality=90)
+    original = photo(500, 300)
+    assert np.array_equal(prepare(original, spec), prepare(original, spec, scale_down(original)))
+    assert np.array_equal(
+        prepare(original, spec)[:1], prepare_one(scale_down(original), spec, np.random.default_rng(0), whole=True)
+    )
+
+
+@pytest.mark.parametrize(("view", "grid", "count"), [("crops", 3, 9), ("whole", 1, 1), ("both", 2, 5)])
+def test_every_view_has_its_weight(view, grid, count):
+    spec = Preprocessing(view=view, size=32, grid=grid)
+    assert prepare(photo(100, 70), spec).shape == (count, 32, 32, 3)
+    assert spec.weights.shape == (count,) and spec.weights.sum() == pytest.approx(1)
 
 
 def test_sixteen_bits_keep_their_range():
@@ -104,4 +117,5 @@ def test_the_whole_training_path_runs_after_every_augmentation():
     spec = Preprocessing(view="crops", size=96, grid=3, jpeg_quality=90)
     for seed in range(10):
         rng = np.random.default_rng(seed)
-        assert prepare(augment(photo(256, 256), rng), spec, rng).shape == (1, 96, 96, 3)
+        for whole in (False, True):
+            assert prepare_one(augment(photo(256, 256), rng), spec, rng, whole).shape == (1, 96, 96, 3)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -15,6 +16,7 @@ from classifier.detector.manifest import Row
 from classifier.detector.networks import ARCHITECTURES, build
 from classifier.detector.preprocessing import Preprocessing
 from classifier.detector.training import Batches, Config, train
+from tests.pictures import photo
 
 QUICK = Config("cnn32", "quick", epochs=6, batch=16, learning_rate=3e-3, augment=False, label_smoothing=0, patience=10)
 
@@ -27,7 +29,9 @@ def dataset(folder, count=120, honest=True, seed=0):
         target = number % 2
         seen = target if honest else int(rng.integers(2))
         axis = x if seen else y
-        wave = 128 + 70 * np.sin(axis / rng.uniform(2, 4) + rng.uniform(0, 6))[..., None] + rng.normal(0, 20, (40, 40, 3))
+        wave = (
+            128 + 70 * np.sin(axis / rng.uniform(2, 4) + rng.uniform(0, 6))[..., None] + rng.normal(0, 20, (40, 40, 3))
+        )
         path = folder / f"{number}.png"
         Image.fromarray(np.clip(wave, 0, 255).astype(np.uint8)).save(path)
         part = "train" if number < count * 0.6 else "validation" if number < count * 0.8 else "test"
@@ -51,13 +55,15 @@ def test_every_architecture_maps_pixels_to_one_logit_with_built_in_layers_alone(
 
 
 def test_an_unknown_architecture_is_refused():
-    with pytest.raises(DetectorError, match=r"cnn32, patch.*'vit'"):
+    with pytest.raises(DetectorError, match=r"cnn32, mobilenet, patch.*'vit'"):
         build("vit")
 
 
 def test_batches_are_balanced_and_repeat_with_their_seed(tmp_path):
     rows = dataset(tmp_path, 40)
-    rows = [dataclasses.replace(row, split="train") for row in rows[:30] + [row for row in rows[30:] if row.label == "REAL"]]
+    rows = [
+        dataclasses.replace(row, split="train") for row in rows[:30] + [row for row in rows[30:] if row.label == "REAL"]
+    ]
     spec = Preprocessing(view="whole", size=32, jpeg_quality=None)
     first, second = Batches(rows, spec, QUICK), Batches(rows, spec, QUICK)
     pixels, targets = first[0]
@@ -119,7 +125,9 @@ def test_an_altered_model_is_refused(trained, tmp_path):
         bundle.load(tmp_path / "b")
 
 
-@pytest.mark.parametrize("change", [{"format": 99}, {"classes": ["REAL", "FAKE"]}, {"preprocessing": {"zoom": 1}}, {"odd": 1}])
+@pytest.mark.parametrize(
+    "change", [{"format": 99}, {"classes": ["REAL", "FAKE"]}, {"preprocessing": {"zoom": 1}}, {"odd": 1}]
+)
 def test_a_foreign_card_is_refused(trained, tmp_path, change):
     card = json.loads((trained[1] / "bundle.json").read_text())
     (tmp_path / "bundle.json").write_text(json.dumps({**card, **change}))
@@ -168,8 +176,44 @@ def test_a_leak_is_refused_before_anything_is_trained(tmp_path):
 
 def test_a_split_without_a_class_is_refused(tmp_path):
     rows = [row for row in dataset(tmp_path, 40) if row.label == "REAL" or row.split == "train"]
-    with pytest.raises(DatasetError, match="validation.*no FAKE"):
+    with pytest.raises(DatasetError, match=r"validation.*no FAKE"):
         train(QUICK, rows, tmp_path / "bundle")
+
+
+def test_training_starts_from_given_weights(trained, tmp_path):
+    rows, folder, _, _ = trained
+    quick = dataclasses.replace(QUICK, epochs=1, learning_rate=1e-9, start=str(folder / "model.keras"))
+    card = train(quick, rows, tmp_path / "bundle")
+    assert card.report["overall"]["accuracy"] >= 0.9
+    assert card.training["start"] == "model.keras"
+    with pytest.raises(DetectorError, match=r"nowhere\.tflite"):
+        train(dataclasses.replace(QUICK, start="nowhere.tflite"), rows, tmp_path / "other")
+
+
+def test_the_quantised_imagenet_weights_classify_as_in_tensorflow_lite():
+    """Needs shared/data: the de-quantised network must agree with TensorFlow Lite on what it sees."""
+    import tensorflow as tf
+
+    from classifier.detector.networks import mobilenet
+    from classifier.detector.starting import _convolutions, load_start
+
+    path = Path(__file__).parents[3] / "shared/data/pretrained/mobilenet_v2_1.0_224_quant.tflite"
+    if not path.is_file():
+        pytest.skip(f"no pretrained weights at {path}")
+    model = mobilenet(224)
+    load_start(model, path)
+    features = keras.Model(model.input, model.layers[-3].output)
+    kernel, bias = _convolutions(path)[-1]
+    with pytest.warns(UserWarning, match="deprecated"):
+        lite = tf.lite.Interpreter(model_path=str(path))
+    lite.allocate_tensors()
+    for seed in range(4):
+        pixels = np.asarray(photo(224, 224, seed))[None]
+        lite.set_tensor(lite.get_input_details()[0]["index"], pixels)
+        lite.invoke()
+        theirs = lite.get_tensor(lite.get_output_details()[0]["index"])[0]
+        ours = keras.ops.convert_to_numpy(features(pixels.astype(np.float32)))[0] @ kernel[:, 0, 0].T + bias
+        assert theirs.argmax() in np.argsort(ours)[-3:]
 
 
 def test_plots_are_svg_with_text(trained, tmp_path):
@@ -183,5 +227,7 @@ def test_plots_are_svg_with_text(trained, tmp_path):
 
 
 def test_progress_reports_are_complete(trained):
-    assert {"epoch", "epochs", "seconds", "loss", "accuracy", "val_loss", "val_accuracy", "val_auroc"} <= set(trained[3][0])
+    assert {"epoch", "epochs", "seconds", "loss", "accuracy", "val_loss", "val_accuracy", "val_auroc"} <= set(
+        trained[3][0]
+    )
     assert training.Config().architecture == "patch"

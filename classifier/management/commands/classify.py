@@ -15,7 +15,9 @@ class Command(BaseCommand):
     help = "Classify files or folders without storing them. Example: manage.py classify photo.jpg --format json"
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("paths", nargs="+", metavar="PATH", help="files or folders; - reads paths from standard input")
+        parser.add_argument(
+            "paths", nargs="+", metavar="PATH", help="files or folders; - reads paths from standard input"
+        )
         parser.add_argument("--format", choices=["table", "json"], default="table")
         parser.add_argument("--detector", help="version; default: the active one")
 

@@ -31,7 +31,9 @@ class Command(BaseCommand):
         try:
             rows, complaints = manifest.import_folder(folder, table, counter("Reading"))
             rows = [row for row in rows if options["kind"] in ("all", row.kind)]
-            rows = manifest.split(rows, _names(options["validation_sources"]), _names(options["test_sources"]), options["seed"])
+            rows = manifest.split(
+                rows, _names(options["validation_sources"]), _names(options["test_sources"]), options["seed"]
+            )
         except (DatasetError, OSError) as error:
             raise CommandError(str(error)) from error
         manifest.write(rows, options["output"])

@@ -9,7 +9,9 @@ from classifier.detector.errors import DetectorError
 
 
 class Command(BaseCommand):
-    help = "Train a candidate detector on the dataset manifest. Example: manage.py train --architecture patch --minutes 30"
+    help = (
+        "Train a candidate detector on the dataset manifest. Example: manage.py train --architecture patch --minutes 30"
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--manifest", type=Path, default=settings.MANIFEST)

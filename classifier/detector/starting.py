@@ -1,0 +1,57 @@
+"""Weights to begin from: ImageNet's MobileNetV2 out of a quantised TensorFlow Lite file. Needs TensorFlow."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from classifier.detector.errors import DetectorError
+
+
+def load_start(model: keras.Model, path: Path) -> None:
+    """Fill the convolutions of `model` from a .tflite file or from a `.keras` model of the same architecture.
+
+    The file's convolutions are taken in order; quantised values become scale × (value − zero point). Layers that the
+    file does not have (the logit) keep their random weights. Raises DetectorError when the shapes don't match.
+    """
+    if path.suffix == ".keras":
+        model.set_weights(keras.saving.load_model(path, compile=False, safe_mode=True).get_weights())
+        return
+    wanted = [layer for layer in model.layers if layer.name.startswith("conv_")]
+    found = _convolutions(path)[: len(wanted)]
+    for layer, (kernel, bias) in zip(wanted, found, strict=True):
+        depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
+        kernel = kernel.transpose(
+            1, 2, 3, 0
+        )  # (out, h, w, in) → (h, w, in, out); depthwise (1, h, w, c) → (h, w, c, 1)
+        if kernel.shape != tuple(layer.kernel.shape):
+            kind = "depthwise" if depthwise else "convolution"
+            raise DetectorError(f"{path.name}: expected {kind} {tuple(layer.kernel.shape)}, received {kernel.shape}")
+        layer.set_weights([kernel, bias])
+
+
+def _convolutions(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
+    import tensorflow as tf
+
+    if not path.is_file():
+        raise DetectorError(f"expected weights to start from at {path}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # announced to move into a package of its own; 2.21, which we pin, has it
+        interpreter = tf.lite.Interpreter(model_path=str(path))
+    tensors: dict[int, dict[str, Any]] = {detail["index"]: detail for detail in interpreter.get_tensor_details()}
+
+    def values(index: int) -> np.ndarray:
+        scales = tensors[index]["quantization_parameters"]
+        raw = interpreter.tensor(index)().astype(np.float32)
+        zero, scale = scales["zero_points"].astype(np.float32), scales["scales"].astype(np.float32)
+        return np.asarray((raw - zero) * scale)
+
+    operations = interpreter._get_ops_details()
+    kinds = ("CONV_2D", "DEPTHWISE_CONV_2D")
+    return [
+        (values(operation["inputs"][1]), values(operation["inputs"][2]))
+        for operation in operations
+        if operation["op_name"] in kinds
+    ]

@@ -1,0 +1,135 @@
+"""The commands, as a person types them."""
+
+import io
+import json
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from classifier.models import Detector
+from tests.detector.test_training import dataset
+from tests.pictures import encoded, jpeg, photo
+
+
+def run(*arguments):
+    out, err = io.StringIO(), io.StringIO()
+    call_command(*arguments, stdout=out, stderr=err)
+    return out.getvalue(), err.getvalue()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """REAL/ and FAKE/ with small pictures that a network can learn."""
+    pictures = tmp_path / "waves"
+    pictures.mkdir()
+    for row in dataset(pictures, 80):
+        target = tmp_path / "own" / row.label / row.path.rsplit("/", 1)[-1]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes((pictures / target.name).read_bytes())
+    return tmp_path / "own"
+
+
+def test_import_train_evaluate_promote_classify(folder, tmp_path, db, settings):
+    (folder / "REAL" / "broken.jpg").write_bytes(b"x")
+    manifest = tmp_path / "manifest.csv"
+    out, err = run("import_dataset", str(folder), "--output", str(manifest))
+    assert "80 images in" in out and "(1 skipped)" in out and "broken.jpg: it is not an image" in err
+    out, _ = run(
+        "train", "--manifest", str(manifest), "--architecture", "cnn32", "--name", "mine", "--epochs", "2", "--baseline"
+    )
+    assert "epoch 2 of 2" in out and "manage.py promote mine" in out
+    assert Detector.objects.get(version="mine").card["report"]["baseline"]["auroc"] is not None
+    assert (settings.MEDIA_ROOT / "detectors" / "mine" / "roc.svg").is_file()
+    out, _ = run("evaluate", "--detector", "mine", "--manifest", str(manifest), "--output", str(tmp_path / "report"))
+    assert "| accuracy |" in out and "| own |" in out
+    assert json.loads((tmp_path / "report" / "report.json").read_text())["n"] > 0
+    assert "mine is active" in run("promote", "mine")[0]
+    assert "* mine" in run("promote")[0]
+    out, _ = run("classify", str(folder / "FAKE" / "0.png"), "--format", "json")
+    assert json.loads(out)["detector"] == "mine"
+
+
+def test_a_name_is_used_once(folder, tmp_path, db):
+    run("import_dataset", str(folder), "--output", str(tmp_path / "m.csv"))
+    arguments = (
+        "train",
+        "--manifest",
+        str(tmp_path / "m.csv"),
+        "--architecture",
+        "cnn32",
+        "--name",
+        "mine",
+        "--epochs",
+        "1",
+    )
+    run(*arguments)
+    with pytest.raises(CommandError, match="exists already"):
+        run(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("import_dataset", "/nowhere"), "not a folder"),
+        (("train", "--manifest", "/nowhere/m.csv"), "import_dataset"),
+        (("train", "--architecture", "vit", "--manifest", "/nowhere/m.csv"), "import_dataset"),
+        (("evaluate", "--detector", "nobody"), "'nobody'"),
+        (("promote", "nobody"), "'nobody'"),
+        (("classify", "x.jpg", "--detector", "nobody"), "'nobody'"),
+    ],
+)
+def test_what_cannot_be_done_is_said(db, arguments, expected):
+    with pytest.raises(CommandError, match=expected):
+        run(*arguments)
+
+
+def test_classify_prints_the_promised_json(tmp_path, db):
+    (tmp_path / "a.jpg").write_bytes(jpeg(1))
+    (tmp_path / "b.png").write_bytes(encoded(photo(seed=2), "PNG"))
+    (tmp_path / "bad.jpg").write_bytes(b"text")
+    out, _ = run("classify", str(tmp_path), str(tmp_path / "missing.jpg"), "--format", "json")
+    a, b, bad, missing = (json.loads(line) for line in out.splitlines())
+    for result, name in ((a, "a.jpg"), (b, "b.png")):
+        assert set(result) == {"path", "verdict", "score", "detector", "milliseconds"}
+        assert result["path"] == str(tmp_path / name)
+        assert result["verdict"] in ("REAL", "FAKE", "INCONCLUSIVE")
+        assert 0 <= result["score"] <= 1 and result["milliseconds"] > 0
+    assert set(bad) == set(missing) == {"path", "error"}
+    assert "not an image" in bad["error"] and "No such file" in missing["error"]
+
+
+def test_classify_reads_paths_from_standard_input(tmp_path, db, monkeypatch):
+    (tmp_path / "a b.jpg").write_bytes(jpeg(1))
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{tmp_path}/a b.jpg\n\n"))
+    out, _ = run("classify", "-", "--format", "json")
+    assert json.loads(out)["path"] == f"{tmp_path}/a b.jpg"
+
+
+def test_classify_fails_only_when_nothing_could_be_read(tmp_path, db):
+    (tmp_path / "bad.jpg").write_bytes(b"text")
+    with pytest.raises(SystemExit) as stopped:
+        run("classify", str(tmp_path / "bad.jpg"))
+    assert stopped.value.code == 1
+
+
+def test_the_command_and_the_site_give_one_file_the_same_score(classified, tmp_path):
+    (tmp_path / "same.jpg").write_bytes(jpeg())
+    out, _ = run("classify", str(tmp_path / "same.jpg"), "--format", "json")
+    assert json.loads(out)["score"] == pytest.approx(classified.verdict.score, abs=1e-5)
+
+
+def test_plain_lines_of_progress_elsewhere_than_on_a_terminal():
+    from classifier.management.progress import counter
+
+    stream = io.StringIO()
+    say = counter("Reading", stream, every=0)
+    say(1, 2)
+    say(2, 2)
+    assert stream.getvalue().splitlines()[-1].startswith("Reading: 2 of 2")
+
+
+@pytest.mark.parametrize("name", ["classify", "evaluate", "import_dataset", "launch", "promote", "train"])
+def test_every_help_text_shows_an_example(name):
+    from django.core.management import load_command_class
+
+    assert f"manage.py {name}" in load_command_class("classifier", name).help

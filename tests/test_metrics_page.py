@@ -1,0 +1,58 @@
+"""The metrics page shows the active detector's own measured figures, and what they don't mean."""
+
+from classifier.models import Detector
+
+
+def test_the_three_figures_of_the_original_project_and_the_sources(as_alice, detector):
+    page = as_alice.get("/metrics/").content.decode()
+    report = detector.card["report"]
+    for name in ("accuracy", "precision", "recall"):
+        assert f"{round(report['overall'][name] * 100)} %" in page
+    for source in report["sources"]:
+        assert source["source"] in page
+    assert "50 % would be a coin toss" in page and detector.version in page
+    assert "does not say how likely a single verdict is right" in page
+    assert "original project" in page and f"{report['baseline']['auroc']:.2f}" in page
+
+
+def test_the_plots_are_there_with_a_text_each(as_alice, detector):
+    page = as_alice.get("/metrics/").content.decode()
+    for name in ("loss", "accuracy", "confusion", "roc"):
+        url = f"/metrics/{detector.version}/{name}.svg"
+        assert url in page
+        response = as_alice.get(url)
+        assert response["Content-Type"] == "image/svg+xml" and "sandbox" in response["Content-Security-Policy"]
+        assert b"".join(response.streaming_content).startswith(b"<?xml")
+        response.close()
+
+
+def test_only_plots_of_known_detectors_are_served(as_alice, detector):
+    for url in (f"/metrics/{detector.version}/model.svg", "/metrics/nobody/roc.svg", "/metrics/..%2F..%2F/roc.svg"):
+        assert as_alice.get(url).status_code == 404
+
+
+def test_the_shipped_bundle_is_complete_and_honest(detector):
+    folder = detector.folder
+    assert folder.name == detector.version and detector.shipped
+    training, report = detector.card["training"], detector.card["report"]
+    assert not set(training["sources"]["test"]) & set(training["sources"]["train"] + training["sources"]["validation"])
+    assert {row["source"] for row in report["sources"]} == set(training["sources"]["test"])
+    assert sum(row["real"] + row["fake"] for row in report["sources"]) == report["n"]
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 30e6
+
+
+def test_another_shipped_version_replaces_the_shipped_one_but_never_a_promoted_one(db, settings, tmp_path):
+    import json
+    import shutil
+
+    from classifier import services
+
+    first = services.active_detector()
+    shutil.copytree(first.folder, tmp_path / "shipped" / "next")
+    card = tmp_path / "shipped" / "next" / "bundle.json"
+    card.write_text(json.dumps({**json.loads(card.read_text()), "version": "next"}))
+    settings.SHIPPED_DETECTORS = tmp_path / "shipped"
+    assert services.active_detector().version == "next"
+    own = Detector.objects.create(version="own", architecture="cnn32", sha256="0" * 64)
+    services.promote(own)
+    assert services.active_detector() == own

@@ -1,0 +1,70 @@
+"""Whatever is killed or stopped, every accepted image ends with exactly one verdict."""
+
+import signal
+import time
+
+import pytest
+
+from tests.pictures import jpeg
+from tests.stack import Browserless, Stack, wait_for
+
+pytestmark = pytest.mark.stack
+COUNTS = (
+    "from classifier.models import Image, Verdict; "
+    "print(Image.objects.count(), Image.objects.filter(state='done').count(), Verdict.objects.count(), "
+    "Verdict.objects.values('image').distinct().count())"
+)
+
+
+def counts(stack):
+    return [int(word) for word in stack.ask(COUNTS).split()]
+
+
+def picture(seed):
+    return (f"{seed}.jpg", jpeg(seed, 1600, 1200), "image/jpeg")
+
+
+@pytest.fixture
+def stack(tmp_path):
+    stack = Stack(tmp_path).start()
+    yield stack
+    assert stack.stop() == 0
+
+
+def test_kill_9_in_mid_task(stack):
+    person = Browserless(stack).sign_up()
+    accepted = 0
+    analysing = "from classifier.models import Image; print(Image.objects.filter(state='analysing').count())"
+    for round_ in range(3):
+        person.upload(*(picture(100 * round_ + number) for number in range(12)))
+        accepted += 12
+        if round_ == 0:
+            wait_for(lambda: stack.ask(analysing) != "0" or counts(stack)[1] > 0, 60)
+        for process in stack.find("celery"):  # the parent and the child that is at work
+            process.send_signal(signal.SIGKILL)
+    wait_for(lambda: counts(stack)[1] == accepted, 120, "a verdict for every image")
+    assert counts(stack) == [accepted] * 4
+
+
+@pytest.mark.parametrize("how", ["frozen", "killed"])
+def test_redis_is_away_for_a_while(stack, how):
+    """Frozen: it accepts connections and never answers. Killed: its socket is there, nobody listens."""
+    person = Browserless(stack).sign_up()
+    redis = stack.find("redis-server")[0]
+    number, seconds = (signal.SIGSTOP, 30) if how == "frozen" else (signal.SIGKILL, 5)
+    redis.send_signal(number)
+    started = time.monotonic()
+    accepted = 0
+    while time.monotonic() - started < seconds:
+        response = person.upload(picture(accepted))
+        assert response.status_code == 200 and "/images/" in response.url
+        accepted += 1
+        time.sleep(0.5)
+    assert accepted >= 2
+    if how == "frozen":
+        redis.send_signal(signal.SIGCONT)
+    wait_for(lambda: counts(stack)[1] == accepted, 90, "a verdict for every image, by itself")
+    assert counts(stack) == [accepted] * 4
+    last = person.upload(picture(999))
+    assert "/images/" in last.url
+    wait_for(lambda: counts(stack) == [accepted + 1] * 4, 30, "the next verdict")
