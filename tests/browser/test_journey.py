@@ -1,0 +1,227 @@
+"""One person's whole journey, in real Chromium against the real stack; and every page at two widths and themes."""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.pictures import encoded, jpeg, photo
+from tests.stack import Stack, wait_for
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+DATA = Path(__file__).parents[3] / "shared" / "data" / "metadata"
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.stack,
+    pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed (Debian: apt install chromium)"),
+]
+PASSWORD = "sun-and-moon-7"
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory):
+    stack = Stack(tmp_path_factory.mktemp("stack")).start()
+    yield stack
+    assert stack.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        # Chromium refuses its own sandbox to root, which CI machines are; pages come from this machine alone.
+        arguments = ["--no-sandbox", "--disable-background-networking"] if os.geteuid() == 0 else []
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser, stack):
+    """A page that fails the test on any script error, refused resource or request to another host."""
+    context = browser.new_context(base_url=stack.address)
+    page, complaints = context.new_page(), []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    foreign = re.compile(rf"^(?!{re.escape(stack.address)}|blob:|data:)")
+    page.on("request", lambda request: complaints.append(request.url) if foreign.match(request.url) else None)
+    yield page
+    context.close()
+    assert not complaints
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A photograph, a generated image and a broken file: real ones where shared/data is there, else made here."""
+    folder = tmp_path_factory.mktemp("files")
+    real = next(iter(sorted((DATA / "camera_exif").glob("*.jpg"))), None)
+    generated = next(iter(sorted((DATA / "c2pa_ai").glob("*.png"))), None)
+    (folder / "holiday.jpg").write_bytes(real.read_bytes() if real else jpeg(1, 1200, 800))
+    (folder / "castle.png").write_bytes(generated.read_bytes() if generated else encoded(photo(800, 800, 2), "PNG"))
+    (folder / "broken.jpg").write_bytes(jpeg(3, 400, 400)[:2000])
+    return [str(folder / name) for name in ("holiday.jpg", "castle.png", "broken.jpg")]
+
+
+def sign_up(page, name):
+    page.goto("/accounts/signup/")
+    page.get_by_label("Username").fill(name)
+    page.get_by_label("Email").fill(f"{name}@example.org")
+    page.get_by_label("Password", exact=False).first.fill(PASSWORD)
+    page.get_by_label("Password (again)").fill(PASSWORD)
+    page.get_by_role("button", name="Create account").click()
+    page.get_by_text("Choose images or drop them here").wait_for()
+
+
+def log_in(page, name, password):
+    page.goto("/accounts/login/")
+    page.locator('[name="login"]').fill(name)
+    page.locator('[name="password"]').fill(password)
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("link", name="History").first.wait_for()
+
+
+def rows_and_files(stack, name):
+    code = f"from classifier.models import Image; print(Image.objects.filter(owner__username='{name}').count())"
+    uploads = [path for path in (stack.folder / "media").rglob("*") if path.is_file() and "detectors" not in path.parts]
+    return int(stack.ask(code)), len(uploads)
+
+
+def test_from_sign_up_to_deletion(page, browser, stack, files):
+    sign_up(page, "walker")
+    page.get_by_label("My images may be reviewed").check()
+    page.locator('input[type="file"]').set_input_files(files)
+    page.get_by_text("3 images chosen.").wait_for()
+    page.get_by_role("button", name="Check 3 images").click()
+    page.wait_for_url("**/history/")
+    assert "broken.jpg: the file is damaged or incomplete" in page.locator(".messages").inner_text()
+    verdicts = page.locator(".card-image .chip", has_text=re.compile("Real photograph|AI-generated|Inconclusive"))
+    wait_for(lambda: verdicts.count() == 2, 60, "two verdicts in the history, by polling alone")
+    assert sorted(page.locator(".card-image .name").all_inner_texts()) == ["castle.png", "holiday.jpg"]
+
+    page.get_by_role("link", name="holiday.jpg").click()
+    page.get_by_text("A hint, not proof.", exact=True).wait_for()
+    score = float(page.locator(".ends strong").inner_text())
+    assert 0 <= score <= 1
+    assert page.locator(".picture img").evaluate("image => image.complete && image.naturalWidth > 0")
+
+    staff = browser.new_context(base_url=stack.address).new_page()
+    log_in(staff, "staff@example.org", Stack.PASSWORD)
+    staff.goto("/admin/classifier/image/?q=holiday")
+    staff.get_by_role("link", name="holiday.jpg").click()
+    staff.get_by_role("link", name="Relabel").click()
+    staff.get_by_label("Real photograph").check()
+    staff.get_by_label("Why").fill("taken by a known camera")
+    staff.get_by_role("button", name="Relabel").click()
+    staff.get_by_text("1 image relabelled as Real photograph.").wait_for()
+    assert "taken by a known camera" in staff.content()
+    staff.context.close()
+
+    assert rows_and_files(stack, "walker") == (2, 6)
+    page.goto("/account/delete/")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Delete everything").click()
+    page.get_by_text("Your account and everything in it were deleted.").wait_for()
+    assert rows_and_files(stack, "walker") == (0, 0)
+
+
+def test_one_upload_shows_its_verdict_without_a_reload(page, files):
+    sign_up(page, "single")
+    page.locator('input[type="file"]').set_input_files(files[:1])
+    page.get_by_role("button", name="Check 1 image").click()
+    page.wait_for_url("**/images/**")
+    page.evaluate("window.same = true")
+    page.get_by_text("A hint, not proof.", exact=True).wait_for()
+    assert page.evaluate("window.same") is True
+    requests = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.wait_for_timeout(1500)
+    assert not requests, "polling goes on after the verdict"
+
+
+def test_all_of_it_works_without_javascript(browser, stack, files):
+    context = browser.new_context(base_url=stack.address, java_script_enabled=False)
+    page = context.new_page()
+    sign_up(page, "noscript")
+    page.locator('input[type="file"]').set_input_files(files[:2])
+    page.get_by_role("button", name="Check images").click()
+    page.wait_for_url("**/history/")
+
+    def judged():
+        page.reload()
+        return page.locator(".card-image .chip", has_text=re.compile("Real|AI|Inconclusive")).count() == 2
+
+    wait_for(judged, 60)
+    page.get_by_label("Select castle.png").check()
+    page.get_by_role("button", name="Delete selected").click()
+    page.get_by_text("1 image deleted").wait_for()
+    assert page.locator(".card-image .name").all_inner_texts() == ["holiday.jpg"]
+    context.close()
+
+
+def test_chosen_files_can_be_removed_and_a_bad_one_is_explained_in_place(page, files):
+    sign_up(page, "chooser")
+    page.locator('input[type="file"]').set_input_files(files)
+    page.get_by_role("button", name="Remove holiday.jpg").click()
+    page.get_by_role("button", name="Remove castle.png").click()
+    page.get_by_role("button", name="Check 1 image").click()
+    page.get_by_text("broken.jpg: the file is damaged or incomplete").wait_for()
+    assert page.url.endswith("/")
+
+
+def test_keyboard_alone_is_enough(page, files):
+    sign_up(page, "typist")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.type") == "file":
+            break
+    assert page.evaluate("document.activeElement.type") == "file"
+    page.locator('input[type="file"]').set_input_files(files[:1])
+    page.get_by_role("button", name="Check 1 image").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/images/**")
+    page.locator(".menu summary").first.press("Enter")
+    page.keyboard.press("Escape")
+    assert not page.locator("details.menu").first.evaluate("menu => menu.open")
+
+
+PAGES = ["/", "/history/", "/metrics/", "/accounts/password/change/", "/accounts/email/", "/account/delete/", "/nothing-here"]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_every_page_fits_and_follows_the_theme(browser, stack, width, theme):
+    context = browser.new_context(
+        base_url=stack.address, viewport={"width": width, "height": 740}, color_scheme=theme, reduced_motion="reduce"
+    )
+    page = context.new_page()
+    visited = ["/", "/accounts/login/", "/accounts/signup/", "/accounts/password/reset/"]
+    check = [(url, page.goto(url)) and fits(page, theme) for url in visited]
+    sign_up(page, f"viewer{width}{theme}")
+    check += [page.goto(url) and fits(page, theme) for url in PAGES]
+    context.close()
+    assert check == [(True, theme)] * (len(visited) + len(PAGES))
+
+
+def fits(page, theme):
+    wide = page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    return wide, page.evaluate("document.documentElement.dataset.bsTheme")
+
+
+def test_the_first_paint_is_light(browser, stack):
+    """CSS, scripts and fonts of the landing page, as they travel: under 100 kB."""
+    context = browser.new_context(base_url=stack.address)
+    page, sizes = context.new_page(), {}
+    page.on(
+        "requestfinished",
+        lambda request: sizes.update({request.url: request.sizes()["responseBodySize"]})
+        if request.resource_type in ("stylesheet", "script", "font")
+        else None,
+    )
+    page.goto("/", wait_until="networkidle")
+    context.close()
+    assert sizes and sum(sizes.values()) < 100_000, sizes

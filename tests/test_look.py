@@ -1,0 +1,85 @@
+"""Colours: contrast AA in both themes, measured from the stylesheet; assets: all of them ours."""
+
+import re
+
+import pytest
+
+from tests.test_layers import ROOT
+
+CSS = (ROOT / "static/css/site.css").read_text()
+
+
+def theme(name):
+    block = re.search(rf'\[data-bs-theme="{name}"\] \{{(.*?)\n\}}', CSS, re.S).group(1)
+    return dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{3,6});", block))
+
+
+def luminance(colour):
+    digits = colour.lstrip("#")
+    digits = "".join(2 * c for c in digits) if len(digits) == 3 else digits
+    channels = [int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one, two):
+    light, dark = sorted((luminance(one), luminance(two)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_the_measure_itself():
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["light", "dark"])
+@pytest.mark.parametrize("surface", ["surface", "raised", "sunken"])
+@pytest.mark.parametrize("ink", ["ink", "quiet", "accent", "fake-text"])
+def test_text_meets_aa(name, surface, ink):
+    colours = theme(name)
+    assert contrast(colours[ink], colours[surface]) >= 4.5
+
+
+@pytest.mark.parametrize("name", ["light", "dark"])
+@pytest.mark.parametrize("tone", ["real", "fake", "inconclusive"])
+def test_verdict_icons_meet_aa_for_graphics(name, tone):
+    colours = theme(name)
+    for surface in ("surface", "raised"):
+        assert contrast(colours[tone], colours[surface]) >= 3
+
+
+@pytest.mark.parametrize("name", ["light", "dark"])
+def test_buttons_meet_aa(name):
+    colours = theme(name)
+    assert contrast(colours["accent"], colours["on-accent"]) >= 4.5
+
+
+def test_the_colours_are_those_of_the_identity():
+    light, dark = theme("light"), theme("dark")
+    assert (light["real"], light["fake"], light["inconclusive"], light["accent"]) == ("#0072b2", "#d55e00", "#6f6a86", "#3b3f8f")
+    assert (dark["real"], dark["fake"], dark["inconclusive"], dark["accent"]) == ("#56b4e9", "#f0884a", "#a9a3c2", "#a5a9f0")
+
+
+def test_nothing_is_fetched_from_elsewhere():
+    files = [*ROOT.glob("templates/**/*.html"), *ROOT.glob("static/css/*.css"), *ROOT.glob("static/js/*.js")]
+    assert len(files) > 15
+    for path in files:
+        for address in re.findall(r"(?:src|href|url|action)\s*[=(]\s*[\"']?(https?:)?//", path.read_text()):
+            raise AssertionError(f"{path}: {address}")
+
+
+def test_templates_have_no_inline_scripts_or_styles():
+    for path in ROOT.glob("templates/**/*.html"):
+        text = path.read_text()
+        assert not re.search(r"<script(?![^>]*\bsrc=)", text), path
+        assert not re.search(r"<style|\sstyle=|\son[a-z]+=", text), path
+
+
+def test_every_icon_that_is_used_is_in_the_sprite():
+    sprite = set(re.findall(r'<symbol id="([a-z-]+)"', (ROOT / "static/icons.svg").read_text()))
+    used = set()
+    for path in ROOT.glob("templates/**/*.html"):
+        used |= set(re.findall(r'{% icon "([a-z-]+)"', path.read_text()))
+    from classifier.templatetags.verdicts import ICONS
+
+    assert used | set(ICONS.values()) <= sprite and len(used) > 10
