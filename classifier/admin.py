@@ -19,6 +19,7 @@ from classifier.models import Detector, GroundTruth, Image, Label, Verdict
 admin.site.site_header = "aidetect administration"
 admin.site.site_title = "aidetect"
 admin.site.index_title = "Curation"
+admin.site.enable_nav_sidebar = False
 
 
 class ReadOnlyInline(admin.TabularInline):  # type: ignore[type-arg]
