@@ -77,6 +77,10 @@ MAX_FILES = env.integer("MAX_FILES", 20, 1, 200)
 REVIEW_SCOPE = env.choice("REVIEW_SCOPE", "consent", ("consent", "all"))
 DATA_UPLOAD_MAX_NUMBER_FILES = 10 * MAX_FILES
 FILE_UPLOAD_PERMISSIONS = 0o600
+FILE_UPLOAD_HANDLERS = [
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "classifier.uploads.BoundedTemporaryFile",
+]
 
 # --- How images are worked on -----------------------------------------------------------------------------------------
 BATCH_SIZE = env.integer("BATCH_SIZE", 8, 1, 256)

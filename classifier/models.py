@@ -118,7 +118,12 @@ class Image(models.Model):
     """An uploaded file, the work to be done on it, and what is known about it now."""
 
     uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="images")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        related_name="images",
+        db_index=False,  # image_history begins with it
+    )
     name = models.CharField("file name", max_length=200)
     original = models.FileField(upload_to=original_path, max_length=200)
     thumbnail = models.FileField(max_length=200, blank=True)

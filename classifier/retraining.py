@@ -10,7 +10,7 @@ from django.conf import settings
 from classifier import services
 from classifier.detector import bundle, calibration, evaluation, manifest, plots
 from classifier.detector.errors import BundleError
-from classifier.detector.training import Config, Progress, train
+from classifier.detector.training import Config, Progress, Step, train
 from classifier.models import Detector
 
 BASELINE: dict[str, Any] = {
@@ -23,7 +23,11 @@ BASELINE: dict[str, Any] = {
 
 
 def train_candidate(
-    config: Config, manifest_path: Path, baseline: bool = False, on_epoch: Progress | None = None
+    config: Config,
+    manifest_path: Path,
+    baseline: bool = False,
+    on_epoch: Progress | None = None,
+    on_step: Step | None = None,
 ) -> Detector:
     """Train, draw the plots, register. A killed run goes on when called again with the same version.
 
@@ -36,8 +40,8 @@ def train_candidate(
     extra: dict[str, Any] = {}
     if baseline:
         original = dataclasses.replace(config, **BASELINE, version="baseline")
-        extra["baseline"] = train(original, rows, folder / "baseline", on_epoch).report["overall"]
-    card = train(config, rows, folder, on_epoch)
+        extra["baseline"] = train(original, rows, folder / "baseline", on_epoch, on_step).report["overall"]
+    card = train(config, rows, folder, on_epoch, on_step)
     publish(folder, card.report | extra)
     return services.register_detector(folder)
 

@@ -43,7 +43,8 @@ from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from classifier.detector.decoding import read_header
 from classifier.services import CheckedFile, submit_images
-files = [CheckedFile(ContentFile(p.read_bytes()), p.name, read_header(p)) for p in sorted(Path({folder!r}).glob('*.jpg'))]
+paths = sorted(Path({folder!r}).glob('*.jpg'))
+files = [CheckedFile(ContentFile(p.read_bytes()), p.name, read_header(p)) for p in paths]
 submit_images(User.objects.get(username='bench'), files, False)
 """
 FILL = """

@@ -71,5 +71,14 @@ def test_pinned_requirements():
             if line and not line.startswith(("#", "-r")):
                 assert "==" in line, line
     required = (ROOT / "requirements.txt").read_text()
-    for package in ("django", "tensorflow", "pillow", "numpy", "celery", "redis", "django-crispy-forms", "pytest-django"):
+    for package in (
+        "django",
+        "tensorflow",
+        "pillow",
+        "numpy",
+        "celery",
+        "redis",
+        "django-crispy-forms",
+        "pytest-django",
+    ):
         assert re.search(rf"^{package}==", required, re.M), package

@@ -56,8 +56,18 @@ def test_buttons_meet_aa(name):
 
 def test_the_colours_are_those_of_the_identity():
     light, dark = theme("light"), theme("dark")
-    assert (light["real"], light["fake"], light["inconclusive"], light["accent"]) == ("#0072b2", "#d55e00", "#6f6a86", "#3b3f8f")
-    assert (dark["real"], dark["fake"], dark["inconclusive"], dark["accent"]) == ("#56b4e9", "#f0884a", "#a9a3c2", "#a5a9f0")
+    assert (light["real"], light["fake"], light["inconclusive"], light["accent"]) == (
+        "#0072b2",
+        "#d55e00",
+        "#6f6a86",
+        "#3b3f8f",
+    )
+    assert (dark["real"], dark["fake"], dark["inconclusive"], dark["accent"]) == (
+        "#56b4e9",
+        "#f0884a",
+        "#a9a3c2",
+        "#a5a9f0",
+    )
 
 
 def test_nothing_is_fetched_from_elsewhere():

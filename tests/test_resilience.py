@@ -1,6 +1,8 @@
 """Whatever is killed or stopped, every accepted image ends with exactly one verdict."""
 
+import re
 import signal
+import socket
 import time
 
 import pytest
@@ -44,6 +46,28 @@ def test_kill_9_in_mid_task(stack):
             process.send_signal(signal.SIGKILL)
     wait_for(lambda: counts(stack)[1] == accepted, 120, "a verdict for every image")
     assert counts(stack) == [accepted] * 4
+
+
+def test_an_upload_cut_off_on_the_wire(stack):
+    person = Browserless(stack).sign_up()
+    form = person.session.get(stack.address + "/").text
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form).group(1)
+    body = (
+        f'--b\r\nContent-Disposition: form-data; name="csrfmiddlewaretoken"\r\n\r\n{token}\r\n'
+        '--b\r\nContent-Disposition: form-data; name="images"; filename="a.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
+    ).encode() + jpeg(1, 1600, 1200)[:50_000]
+    cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in person.session.cookies)
+    head = (
+        f"POST / HTTP/1.1\r\nHost: 127.0.0.1:{stack.port}\r\nCookie: {cookies}\r\nContent-Length: {10 * len(body)}\r\n"
+        "Content-Type: multipart/form-data; boundary=b\r\n\r\n"
+    ).encode()
+    for _ in range(3):
+        with socket.create_connection(("127.0.0.1", stack.port)) as connection:
+            connection.sendall(head + body)
+            time.sleep(0.3)
+    assert person.upload(picture(1)).status_code == 200
+    wait_for(lambda: counts(stack) == [1] * 4, 60, "the one complete upload, and no other")
+    assert not stack.said("Traceback")
 
 
 @pytest.mark.parametrize("how", ["frozen", "killed"])

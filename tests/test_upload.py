@@ -115,6 +115,28 @@ def test_a_file_over_the_size_limit_is_refused_with_both_sizes(upload, settings)
     assert "big.jpg is" in page and "the limit is 0.001 MB. Export a smaller copy" in page
 
 
+def test_a_huge_file_is_counted_but_not_kept(upload, settings, monkeypatch):
+    from django.core.files.uploadedfile import TemporaryUploadedFile
+
+    settings.MAX_UPLOAD_MB, settings.FILE_UPLOAD_MAX_MEMORY_SIZE = 0.1, 1000
+    kept, close = [], TemporaryUploadedFile.close
+    monkeypatch.setattr(TemporaryUploadedFile, "close", lambda self: (kept.append(self.file.seek(0, 2)), close(self)))
+    page = upload(("huge.bmp", b"x" * 5_000_000)).content.decode()
+    assert "huge.bmp is 4.8\xa0MB; the limit is 0.1 MB" in page
+    assert kept and max(kept) < 300_000
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".jpg", "../../up.jpg", "‮gpj.exe", "🐈‍⬛.jpg", "a\\b.jpg"])
+def test_odd_file_names_are_accepted_end_to_end(upload, name):
+    from classifier.inference import classify_waiting
+
+    assert upload((name, jpeg())).status_code == 302
+    assert classify_waiting(8) == 1
+    image = Image.objects.get()
+    assert image.state == State.DONE and len(image.name) <= 120
+    assert image.original.name == f"uploads/{image.owner_id}/{image.uuid}"
+
+
 def test_signed_out_people_lose_nothing_silently(client, db):
     response = client.post("/", {"images": [SimpleUploadedFile("a.jpg", jpeg())]}, follow=True)
     assert response.redirect_chain[-1][0].startswith("/accounts/login/")

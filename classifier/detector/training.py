@@ -24,6 +24,7 @@ from classifier.detector.preprocessing import Preprocessing, prepare_one, scale_
 from classifier.detector.starting import load_start
 
 Progress = Callable[[dict[str, Any]], None]
+Step = Callable[[int, int], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,12 +99,19 @@ def _by_source(rows: Sequence[Row]) -> tuple[list[list[Row]], np.ndarray]:
 
 
 class _Report(keras.callbacks.Callback):  # type: ignore[misc]
-    """Calls on_epoch with the epoch's figures and stops when the time budget is spent."""
+    """Calls on_epoch with the epoch's figures and on_step after each batch; stops when the time budget is spent."""
 
-    def __init__(self, config: Config, history: list[dict[str, Any]], log: Path, on_epoch: Progress | None) -> None:
+    def __init__(
+        self, config: Config, history: list[dict[str, Any]], log: Path, on_epoch: Progress | None, on_step: Step | None
+    ) -> None:
         super().__init__()
-        self.config, self.history, self.log, self.on_epoch = config, history, log, on_epoch
+        self.config, self.history, self.log, self.on_epoch, self.on_step = config, history, log, on_epoch, on_step
         self.started = time.monotonic()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if self.on_step:
+            steps = self.params["steps"]
+            self.on_step(len(self.history) * steps + batch + 1, self.config.epochs * steps)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         seconds = time.monotonic() - self.started
@@ -116,7 +124,9 @@ class _Report(keras.callbacks.Callback):  # type: ignore[misc]
             self.model.stop_training = True
 
 
-def train(config: Config, rows: Sequence[Row], folder: Path, on_epoch: Progress | None = None) -> Card:
+def train(
+    config: Config, rows: Sequence[Row], folder: Path, on_epoch: Progress | None = None, on_step: Step | None = None
+) -> Card:
     """Train on the `train` rows, stop early and calibrate on `validation`, measure on `test`, write a bundle.
 
     A run that was killed continues from the last finished epoch when called again with the same folder. Raises
@@ -129,7 +139,7 @@ def train(config: Config, rows: Sequence[Row], folder: Path, on_epoch: Progress 
     if config.start:
         load_start(model, Path(config.start))
     folder.mkdir(parents=True, exist_ok=True)
-    history = _fit(model, spec, config, parts, folder, on_epoch)
+    history = _fit(model, spec, config, parts, folder, (on_epoch, on_step))
     card = _card(config, spec, rows, history)
     detector = LoadedDetector(Card(**card), model)
     logits = predict_logits(detector, parts["validation"])
@@ -154,7 +164,7 @@ def _fit(
     config: Config,
     parts: dict[str, list[Row]],
     folder: Path,
-    on_epoch: Progress | None,
+    listeners: tuple[Progress | None, Step | None],
 ) -> list[dict[str, Any]]:
     batches = Batches(parts["train"], spec, config)
     validation = Batches(parts["validation"], spec, dataclasses.replace(config, augment=False, seed=config.seed + 1))
@@ -181,7 +191,7 @@ def _fit(
         callbacks=[
             keras.callbacks.BackupAndRestore(folder / "backup"),
             keras.callbacks.EarlyStopping("val_auroc", mode="max", patience=config.patience, restore_best_weights=True),
-            _Report(config, history, log, on_epoch),
+            _Report(config, history, log, *listeners),
         ],
     )
     return history

@@ -189,7 +189,15 @@ def test_keyboard_alone_is_enough(page, files):
     assert not page.locator("details.menu").first.evaluate("menu => menu.open")
 
 
-PAGES = ["/", "/history/", "/metrics/", "/accounts/password/change/", "/accounts/email/", "/account/delete/", "/nothing-here"]
+PAGES = [
+    "/",
+    "/history/",
+    "/metrics/",
+    "/accounts/password/change/",
+    "/accounts/email/",
+    "/account/delete/",
+    "/nothing-here",
+]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -218,9 +226,11 @@ def test_the_first_paint_is_light(browser, stack):
     page, sizes = context.new_page(), {}
     page.on(
         "requestfinished",
-        lambda request: sizes.update({request.url: request.sizes()["responseBodySize"]})
-        if request.resource_type in ("stylesheet", "script", "font")
-        else None,
+        lambda request: (
+            sizes.update({request.url: request.sizes()["responseBodySize"]})
+            if request.resource_type in ("stylesheet", "script", "font")
+            else None
+        ),
     )
     page.goto("/", wait_until="networkidle")
     context.close()

@@ -1,3 +1,4 @@
+import sys
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -6,6 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from classifier.detector.errors import DetectorError
+from classifier.management.progress import counter
 
 
 class Command(BaseCommand):
@@ -20,6 +22,10 @@ class Command(BaseCommand):
         parser.add_argument("--epochs", type=int, default=40)
         parser.add_argument("--minutes", type=float, default=60, help="time budget")
         parser.add_argument("--seed", type=int, default=0)
+        parser.add_argument("--learning-rate", type=float, default=1e-3)
+        parser.add_argument(
+            "--start", default="", help="weights to begin from: a .keras model or MobileNetV2's .tflite"
+        )
         parser.add_argument("--baseline", action="store_true", help="train cnn32 on the same images, to compare with")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -28,9 +34,11 @@ class Command(BaseCommand):
 
         architecture = options["architecture"]
         name = options["name"] or f"{architecture}-{date.today():%Y.%m.%d}"
-        config = Config(architecture, name, options["epochs"], options["minutes"], seed=options["seed"])
+        chosen = {key: options[key] for key in ("epochs", "minutes", "seed", "learning_rate", "start")}
+        config = Config(architecture, name, **chosen)
         try:
-            detector = train_candidate(config, options["manifest"], options["baseline"], self.show)
+            step = counter("Training") if sys.stderr.isatty() else None  # elsewhere the lines of `show` are enough
+            detector = train_candidate(config, options["manifest"], options["baseline"], self.show, step)
         except DetectorError as error:
             raise CommandError(str(error)) from error
         overall = detector.card["report"]["overall"]
