@@ -1,5 +1,7 @@
 """Pages: access → form → service → render."""
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any, cast
 from uuid import UUID
 
@@ -20,6 +22,7 @@ from django.http import (
 from django.shortcuts import get_object_or_404, redirect, render, resolve_url
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django_htmx.http import HttpResponseClientRefresh
 
 from classifier import history as listing
 from classifier import services
@@ -27,6 +30,7 @@ from classifier.forms import Chosen, DeleteAccountForm, HistoryForm, UploadForm
 from classifier.models import Detector, Image
 
 NOTHING_CHANGED = 204
+View = Callable[..., HttpResponse]
 HEADLINE = (
     ("accuracy", "Accuracy", "of all images were told right"),
     ("precision", "Precision", "of those called real were real"),
@@ -48,6 +52,20 @@ def _image(request: HttpRequest, uuid: UUID) -> Image:
 
 def _own_image(request: HttpRequest, uuid: UUID) -> Image:
     return get_object_or_404(Image, uuid=uuid, owner=request.user.pk)
+
+
+def member_or_reload(view: View) -> View:
+    """For polled fragments: when the session has ended, the whole page is reloaded and leads to the log-in; a redirect
+    would put the log-in form into the middle of the page."""
+    members_only = login_required(view)
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if "HX-Request" in request.headers and not request.user.is_authenticated:
+            return HttpResponseClientRefresh()
+        return members_only(request, *args, **kwargs)
+
+    return guarded
 
 
 @require_http_methods(["GET", "POST"])
@@ -101,7 +119,7 @@ def image(request: HttpRequest, uuid: UUID) -> HttpResponse:
     return render(request, "classifier/image.html", _result(request, found))
 
 
-@login_required
+@member_or_reload
 @require_GET
 def image_status(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """The polled fragment; nothing is sent while nothing has changed."""
@@ -112,7 +130,7 @@ def image_status(request: HttpRequest, uuid: UUID) -> HttpResponse:
     return render(request, "classifier/_result.html", context)
 
 
-@login_required
+@member_or_reload
 @require_GET
 def image_card(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """The same for one card of the history."""

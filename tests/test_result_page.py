@@ -57,6 +57,12 @@ def test_nothing_is_sent_while_nothing_changed(picture, as_alice):
     assert "<html" not in response.content.decode()
 
 
+def test_polling_after_the_session_ended_reloads_the_page_instead_of_showing_a_log_in_inside_it(picture, client):
+    for name in ("image_status", "image_card"):
+        response = client.get(reverse(name, args=[picture.uuid]), headers={"HX-Request": "true"})
+        assert response.status_code == 200 and response["HX-Refresh"] == "true" and not response.content
+
+
 def test_polling_stops_when_the_verdict_is_there(classified, as_alice):
     page = as_alice.get(reverse("image_status", args=[classified.uuid]), {"seen": "waiting-1"}).content.decode()
     assert "hx-get" not in page and f'class="result {classified.outcome}"' in page
