@@ -1,8 +1,11 @@
 """A detector on disk: one folder with `model.keras` and `bundle.json`, checked before it is loaded."""
 
+import contextlib
 import hashlib
 import json
 import os
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -135,6 +138,23 @@ def load(folder: Path) -> LoadedDetector:
         raise BundleError(f"expected the model at {path}")
     if (received := file_digest(path)) != card.sha256:
         raise BundleError(f"{path}: expected sha256 {card.sha256}, received {received}; the file was altered")
-    import keras
+    with _native_chatter_hidden():
+        import keras
 
-    return LoadedDetector(card, keras.saving.load_model(path, compile=False, safe_mode=True))
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    return LoadedDetector(card, model)
+
+
+@contextlib.contextmanager
+def _native_chatter_hidden() -> Iterator[None]:
+    """TensorFlow's C++ writes start-up notes straight to the file descriptor, before any log level can be set. Python's
+    own errors pass as exceptions."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
