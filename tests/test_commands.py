@@ -49,6 +49,21 @@ def test_import_train_evaluate_promote_classify(folder, tmp_path, db, settings):
     assert json.loads(out)["detector"] == "mine"
 
 
+def test_the_audit_names_shortcuts_and_fails_on_a_leak(folder, tmp_path):
+    from classifier.detector import manifest
+
+    run("import_dataset", str(folder), "--output", str(tmp_path / "m.csv"))
+    out, _ = run("audit_dataset", "--manifest", str(tmp_path / "m.csv"))
+    assert "quality" in out and "No near-duplicate group crosses splits." in out
+    rows = manifest.read(tmp_path / "m.csv")
+    test, train = (next(row for row in rows if row.split == name) for name in ("test", "train"))
+    manifest.write(
+        [*rows, manifest.Row(**{**vars(test), "split": "train", "group": test.group}), train], tmp_path / "m.csv"
+    )
+    with pytest.raises(CommandError, match="1 near-duplicate groups cross splits"):
+        run("audit_dataset", "--manifest", str(tmp_path / "m.csv"))
+
+
 def test_a_name_is_used_once(folder, tmp_path, db):
     run("import_dataset", str(folder), "--output", str(tmp_path / "m.csv"))
     arguments = (
@@ -128,7 +143,9 @@ def test_plain_lines_of_progress_elsewhere_than_on_a_terminal():
     assert stream.getvalue().splitlines()[-1].startswith("Reading: 2 of 2")
 
 
-@pytest.mark.parametrize("name", ["classify", "evaluate", "import_dataset", "launch", "promote", "train"])
+@pytest.mark.parametrize(
+    "name", ["audit_dataset", "classify", "evaluate", "import_dataset", "launch", "promote", "train"]
+)
 def test_every_help_text_shows_an_example(name):
     from django.core.management import load_command_class
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from classifier.detector import audit
 from classifier.detector.decoding import Limits, read_rgb
 from classifier.detector.errors import DatasetError, UnreadableImage
 from classifier.detector.labels import CLASS_NAMES
@@ -23,7 +24,11 @@ ANY_SIZE = Limits(megapixels=200, smallest_side=8)
 
 @dataclass(frozen=True)
 class Row:
-    """One image. `path` holds native-resolution pixels; `whole`, if set, the whole picture scaled down."""
+    """One image. `path` holds native-resolution pixels; `whole`, if set, the whole picture scaled down.
+
+    format to quality describe the original file (pixels, bytes, estimated JPEG quality 1–100; "" where unknown). They
+    are never shown to a network; `audit` measures how much they alone give the label away.
+    """
 
     path: str
     label: str
@@ -35,6 +40,11 @@ class Row:
     dhash: str = ""
     group: str = ""
     split: str = ""
+    format: str = ""
+    width: str = ""
+    height: str = ""
+    bytes: str = ""
+    quality: str = ""
 
 
 def dhash(image: Image.Image) -> str:
@@ -97,14 +107,24 @@ def _from_table(folder: Path, table: Path) -> list[Row]:
             whole = str((folder / line["whole"]).resolve()) if line.get("whole") else ""
             source, subset, kind = (line.get(key) or "" for key in ("source", "subset", "kind"))
             path = str((folder / name).resolve())
-            rows.append(Row(path, label, source or folder.name, subset, kind or "photo", whole))
+            row = Row(path, label, source or folder.name, subset, kind or "photo", whole)
+            rows.append(replace(row, **_original(line)))
     return rows
+
+
+def _original(line: dict[str, str]) -> dict[str, str]:
+    """What a table says of the original file, where `path` is only a part of it."""
+    names = {"format": "original_format", "width": "original_width", "height": "original_height"}
+    known = {field: line.get(name) or "" for field, name in names.items()}
+    return {**known, "quality": line.get("jpeg_quality") or ""} if known["format"] else {}
 
 
 def _fingerprint(row: Row) -> Row:
     image = read_rgb(row.whole or row.path, ANY_SIZE)
-    digest = hashlib.sha256(Path(row.path).read_bytes()).hexdigest()
-    return replace(row, sha256=digest, dhash=dhash(image))
+    content = Path(row.path).read_bytes()
+    if not row.format:
+        row = replace(row, bytes=str(len(content)), **audit.describe(content))
+    return replace(row, sha256=hashlib.sha256(content).hexdigest(), dhash=dhash(image))
 
 
 def require_both_classes(rows: Sequence[Row], where: str) -> None:
@@ -201,6 +221,14 @@ def leaks(rows: Sequence[Row]) -> list[str]:
     for row in rows:
         splits[row.group].add(row.split)
     return sorted(group for group, where in splits.items() if len(where) > 1)
+
+
+def contradictions(rows: Sequence[Row]) -> list[str]:
+    """Near-duplicate groups that hold both classes: a wrong label, or a picture and its regenerated twin."""
+    labels: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        labels[row.group].add(row.label)
+    return sorted(group for group, found in labels.items() if len(found) > 1)
 
 
 def digest(rows: Iterable[Row]) -> str:

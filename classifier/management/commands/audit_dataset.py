@@ -1,0 +1,37 @@
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from classifier.detector import audit, manifest
+from classifier.detector.errors import DatasetError
+
+
+class Command(BaseCommand):
+    help = (
+        "Say what gives the label away without looking at the picture (format, size, quality …), and fail when "
+        "near-duplicates cross splits. Example: manage.py audit_dataset --manifest dataset/manifest.csv"
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--manifest", type=Path, default=settings.MANIFEST)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            rows = manifest.read(options["manifest"])
+        except DatasetError as error:
+            raise CommandError(str(error)) from error
+        for line in manifest.count_lines(rows):
+            self.stdout.write(line)
+        self.stdout.write(f"\nKnowing the source alone: {audit.source_alone(rows):.0%} right")
+        self.stdout.write(f"\n{'feature':<16} {'source':<24} {'AUC':>5} {'n':>6}")
+        for found in audit.findings(rows):
+            mark = "  SHORTCUT" if found.auc >= audit.SHORTCUT else ""
+            place = found.source or "(all)"
+            self.stdout.write(f"{found.feature:<16} {place:<24} {found.auc:>5.2f} {found.n:>6}{mark}")
+        if mixed := manifest.contradictions(rows):
+            self.stdout.write(f"\n{len(mixed)} near-duplicate groups hold both classes, the first: {mixed[0]}")
+        if crossing := manifest.leaks(rows):
+            raise CommandError(f"{len(crossing)} near-duplicate groups cross splits, the first: {crossing[0]}")
+        self.stdout.write("\nNo near-duplicate group crosses splits.")
