@@ -10,12 +10,11 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
-from django.template.defaultfilters import filesizeformat
 
 from classifier.detector.decoding import Limits, verify
 from classifier.detector.errors import UnreadableImage
 from classifier.models import GroundTruth, Outcome, State
-from classifier.services import CheckedFile, clean_name
+from classifier.services import CheckedFile, clean_name, size_in_words
 
 ACCEPT = (
     "image/jpeg,image/png,image/webp,image/gif,image/bmp,image/tiff,image/avif,image/heic,image/heif,.heic,.heif,.avif"
@@ -75,7 +74,7 @@ def check_file(file: "UploadedFile[Any]", name: str) -> CheckedFile:
     """Check one file by its content. Raises ValidationError whose code names the rule that was broken."""
     if (file.size or 0) > settings.MAX_UPLOAD_MB * 1_000_000:
         raise ValidationError(
-            f"{name} is {filesizeformat(file.size or 0)}; the limit is {settings.MAX_UPLOAD_MB:g} MB. "
+            f"{name} is {size_in_words(file.size or 0)}; the limit is {settings.MAX_UPLOAD_MB:g} MB. "
             "Export a smaller copy and try again.",
             code="bytes",
         )

@@ -136,6 +136,11 @@ def clean_name(name: str, longest: int = 120) -> str:
     return kept
 
 
+def size_in_words(size: int) -> str:
+    """Decimal units, as the limits are meant: a file of 20,100,000 bytes is larger than 20 MB."""
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{max(1, round(size / 1e3))} kB"
+
+
 def register_detector(folder: Path, shipped: bool = False) -> Detector:
     """Make a bundle known, by its card alone. A bundle of the same version and content is registered once."""
     card = bundle.read_card(folder)

@@ -7,7 +7,10 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from classifier.services import size_in_words
+
 register = template.Library()
+register.filter(size_in_words)
 
 ICONS = {"REAL": "camera", "FAKE": "stars", "INCONCLUSIVE": "question-circle"}
 SENTENCES = {
