@@ -14,6 +14,8 @@ def augment(image: Image.Image, rng: Rng) -> Image.Image:
     if rng.random() < 0.5:
         image = ImageOps.mirror(image)
     if rng.random() < 0.5:
+        image = zoom(image, rng)
+    if rng.random() < 0.5:
         image = rescale(image, rng)
     if rng.random() < 0.3:
         image = jitter(image, rng)
@@ -22,6 +24,13 @@ def augment(image: Image.Image, rng: Rng) -> Image.Image:
     if rng.random() < 0.6:
         image = compress(image, rng)
     return image
+
+
+def zoom(image: Image.Image, rng: Rng) -> Image.Image:
+    """Cut out a random part with 70 to 100 % of each side, never under 96 px."""
+    width, height = (min(side, max(SMALLEST_SIDE, round(side * rng.uniform(0.7, 1)))) for side in image.size)
+    left, top = int(rng.integers(image.width - width + 1)), int(rng.integers(image.height - height + 1))
+    return image.crop((left, top, left + width, top + height))
 
 
 def rescale(image: Image.Image, rng: Rng) -> Image.Image:

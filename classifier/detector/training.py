@@ -39,6 +39,7 @@ class Config:
     batch: int = 32
     learning_rate: float = 1e-3
     label_smoothing: float = 0.05
+    weight_decay: float = 1e-4
     augment: bool = True
     patience: int = 10
     seed: int = 0
@@ -173,7 +174,7 @@ def _fit(
         0.0, steps, alpha=0.01, warmup_target=config.learning_rate, warmup_steps=max(1, steps // 20)
     )
     model.compile(
-        optimizer=keras.optimizers.AdamW(schedule, weight_decay=1e-4),
+        optimizer=keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay),
         loss=keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=config.label_smoothing),
         metrics=[
             keras.metrics.BinaryAccuracy(threshold=0.0, name="accuracy"),

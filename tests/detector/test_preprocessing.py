@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from classifier.detector.augmentation import augment, blur, compress, erase, jitter, rescale
+from classifier.detector.augmentation import augment, blur, compress, erase, jitter, rescale, zoom
 from classifier.detector.decoding import read_rgb, to_rgb
 from classifier.detector.preprocessing import Preprocessing, prepare, prepare_one, reencode, scale_down
 from tests.pictures import encoded, photo
@@ -81,7 +81,7 @@ def test_transparency_is_laid_over_white():
     assert np.asarray(to_rgb(clear)).min() == 255
 
 
-STEPS = {"rescale": rescale, "jitter": jitter, "blur": blur, "compress": compress, "augment": augment}
+STEPS = {"zoom": zoom, "rescale": rescale, "jitter": jitter, "blur": blur, "compress": compress, "augment": augment}
 
 
 @pytest.mark.parametrize("name", STEPS)
