@@ -47,9 +47,11 @@ def train_candidate(
 
 
 def publish(folder: Path, report: dict[str, Any]) -> None:
-    """Put a report into the bundle's card and draw its plots."""
+    """Put a report into the bundle's card, beside it as Markdown, and draw its plots."""
     data = json.loads((folder / bundle.CARD_FILE).read_text(encoding="utf-8"))
     bundle.write_card(folder, {**data, "report": report})
+    text = evaluation.markdown(report, f"{data['version']} on sources that its training never saw")
+    (folder / "report.md").write_text(text, encoding="utf-8")
     plots.write(report, folder)
 
 

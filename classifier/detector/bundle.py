@@ -47,10 +47,17 @@ class Card:
 
 
 def save(model: "keras.Model", folder: Path, card: dict[str, Any]) -> Card:
-    """Write a bundle: the model under a temporary name first, then the card that vouches for it."""
+    """Write a bundle: the model under a temporary name first, then the card that vouches for it.
+
+    A bare copy is saved: the optimizer's state would make the file three times as large.
+    """
+    import keras
+
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / f"partial-{os.getpid()}.keras"
-    model.save(partial)
+    bare = keras.models.clone_model(model)
+    bare.set_weights(model.get_weights())
+    bare.save(partial)
     partial.replace(folder / MODEL_FILE)
     card = {**card, "sha256": file_digest(folder / MODEL_FILE), "parameters": model.count_params()}
     write_card(folder, card)
