@@ -7,7 +7,7 @@ def test_the_three_figures_of_the_original_project_and_the_sources(as_alice, det
     page = as_alice.get("/metrics/").content.decode()
     report = detector.card["report"]
     for name in ("accuracy", "precision", "recall"):
-        assert f"{round(report['overall'][name] * 100)} %" in page
+        assert f"{round(report['overall'][name] * 100)}\xa0%" in page
     for source in report["sources"]:
         assert source["source"] in page
     assert "50 % would be a coin toss" in page and detector.version in page

@@ -90,5 +90,7 @@ def test_deleting_removes_row_verdict_and_files(classified, as_alice, settings, 
 
 
 def test_the_page_says_the_measured_figure_beside_the_verdict(classified, as_alice, detector):
-    share = round(detector.card["report"]["overall"]["balanced_accuracy"] * 100)
-    assert f"right {share} % of the time" in as_alice.get(classified.get_absolute_url()).content.decode()
+    decided = detector.card["report"]["decided"]
+    share, right = (round(decided[key] * 100) for key in ("share", "accuracy"))
+    words = f"it decided {share}\xa0%, and {right}\xa0% of those rightly"
+    assert words in as_alice.get(classified.get_absolute_url()).content.decode()

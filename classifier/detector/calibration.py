@@ -4,8 +4,8 @@ import numpy as np
 
 from classifier.detector.metrics import Floats, Ints
 
-INCONCLUSIVE_BAND = (0.4, 0.6)
-"""Scores inside are INCONCLUSIVE: on held-out images about as many of them were real as generated."""
+REAL_CALLED_FAKE, FAKE_CALLED_REAL = 0.05, 0.10
+"""What the two thresholds allow on held-out sources; the scores between them are INCONCLUSIVE."""
 
 
 def to_scores(logits: Floats, temperature: float = 1.0) -> Floats:
@@ -22,3 +22,15 @@ def fit_temperature(targets: Ints, logits: Floats) -> float:
         scores = np.clip(to_scores(logits, float(temperature)), 1e-9, 1 - 1e-9)
         losses.append(-np.sum(weights * np.log(np.where(targets == 1, scores, 1 - scores))))
     return float(grid[int(np.argmin(losses))])
+
+
+def fit_thresholds(targets: Ints, scores: Floats) -> tuple[float, float]:
+    """(fake_below, real_above): at most 5 % of REAL score below the first, at most 10 % of FAKE above the second.
+
+    A detector that separates the classes better than that gets one threshold in the middle, and abstains never.
+    """
+    fake_below = float(np.quantile(scores[targets == 1], REAL_CALLED_FAKE))
+    real_above = float(np.quantile(scores[targets == 0], 1 - FAKE_CALLED_REAL))
+    if fake_below > real_above:
+        fake_below = real_above = (fake_below + real_above) / 2
+    return round(fake_below, 3), round(real_above, 3)

@@ -63,22 +63,30 @@ def report(rows: Sequence[Row], scores: Floats, fake_below: float, real_above: f
     overall = dict(summary(targets, scores))
     intervals = bootstrap(targets, scores, HEADLINE)
     false, true = roc_curve(targets, scores)
-    decided = (scores < fake_below) | (scores > real_above)
-    right = (scores > 0.5) == (targets == 1)
     return {
         "n": len(rows),
         "counts": {name: int(np.sum(targets == index)) for index, name in enumerate(CLASS_NAMES)},
         "overall": {name: clean(value) for name, value in overall.items()},
         "intervals": {name: [clean(low), clean(high)] for name, (low, high) in intervals.items()},
         "calibration_error": clean(calibration_error(targets, scores)),
-        "decided": {
-            "share": clean(float(decided.mean())),
-            "accuracy": clean(float(right[decided].mean()) if decided.any() else math.nan),
-        },
+        "decided": three_way(targets, scores, fake_below, real_above),
         "confusion": confusion(targets, scores),
         "roc": [[clean(x), clean(y)] for x, y in thin(false, true)],
         "sources": list(per_source(rows, scores)),
     }
+
+
+def three_way(targets: Ints, scores: Floats, fake_below: float, real_above: float) -> dict[str, float | None]:
+    """Of the verdicts with their abstentions: share decided, accuracy of those, and both errors as shares of a class."""
+    fake, real = scores < fake_below, scores > real_above
+    decided, right = fake | real, np.where(targets == 1, real, fake)
+    mean = {
+        "share": decided,
+        "accuracy": right[decided],
+        "real_called_fake": fake[targets == 1],
+        "fake_called_real": real[targets == 0],
+    }
+    return {name: clean(float(values.mean()) if len(values) else math.nan) for name, values in mean.items()}
 
 
 def per_source(rows: Sequence[Row], scores: Floats) -> Iterator[dict[str, Any]]:

@@ -9,6 +9,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 REAL, FAKE, QUIET = "#0072B2", "#D55E00", "#6F6A86"
 STYLE = {
@@ -40,6 +41,7 @@ def _curve(axes: Axes, report: dict[str, Any], name: str) -> None:
     axes.plot(epochs, [entry[name] for entry in history], color=QUIET, label="training")
     axes.plot(epochs, [entry[f"val_{name}"] for entry in history], color=REAL, label="validation (held-out sources)")
     axes.set(xlabel="epoch", ylabel=name)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False, fontsize=9)
 
 

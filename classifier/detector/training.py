@@ -19,6 +19,7 @@ from classifier.detector.decoding import read_rgb
 from classifier.detector.errors import DatasetError
 from classifier.detector.evaluation import predict_logits, report, targets_of
 from classifier.detector.manifest import ANY_SIZE, Row
+from classifier.detector.metrics import Floats, Ints
 from classifier.detector.networks import build
 from classifier.detector.preprocessing import Preprocessing, prepare_one, scale_down
 from classifier.detector.starting import load_start
@@ -144,12 +145,19 @@ def train(
     card = _card(config, spec, rows, history)
     detector = LoadedDetector(Card(**card), model)
     logits = predict_logits(detector, parts["validation"])
-    temperature = round(calibration.fit_temperature(targets_of(parts["validation"]), logits), 4)
+    card |= calibrate(targets_of(parts["validation"]), logits)
     test = parts["test"] or parts["validation"]
-    scores = calibration.to_scores(predict_logits(detector, test), temperature)
+    scores = calibration.to_scores(predict_logits(detector, test), card["temperature"])
     measured = report(test, scores, card["fake_below"], card["real_above"])
-    card |= {"temperature": temperature, "report": {**measured, "history": history}}
+    card |= {"report": {**measured, "history": history}}
     return save(model, folder, {**card, "preprocessing": spec.as_dict()})
+
+
+def calibrate(targets: Ints, logits: Floats) -> dict[str, float]:
+    """Temperature and thresholds from logits (n,) of sources that training never saw, as the card's entries."""
+    temperature = round(calibration.fit_temperature(targets, logits), 4)
+    fake_below, real_above = calibration.fit_thresholds(targets, calibration.to_scores(logits, temperature))
+    return {"temperature": temperature, "fake_below": fake_below, "real_above": real_above}
 
 
 def _check(rows: Sequence[Row], parts: dict[str, list[Row]]) -> None:
@@ -232,8 +240,8 @@ def _card(config: Config, spec: Preprocessing, rows: Sequence[Row], history: lis
         "architecture": config.architecture,
         "preprocessing": spec,
         "temperature": 1.0,
-        "fake_below": calibration.INCONCLUSIVE_BAND[0],
-        "real_above": calibration.INCONCLUSIVE_BAND[1],
+        "fake_below": 0.5,
+        "real_above": 0.5,
         "training": training,
         "report": {},
     }

@@ -12,11 +12,16 @@ from classifier.services import size_in_words
 register = template.Library()
 register.filter(size_in_words)
 
+NARROW = "\u00a0"  # no line breaks between figure and sign
 ICONS = {"REAL": "camera", "FAKE": "stars", "INCONCLUSIVE": "question-circle"}
 SENTENCES = {
     "REAL": "The detector found no sign of generation in the pixels.",
     "FAKE": "The pixels look more like those of generated images than of photographs.",
     "INCONCLUSIVE": "The detector can't tell: the score lies between its two thresholds.",
+}
+LEANING = {
+    True: "Above 0.5, it leans towards a real photograph.",
+    False: "Below 0.5, it leans towards AI-generated.",
 }
 
 
@@ -39,14 +44,20 @@ def outcome_sentence(outcome: str) -> str:
 
 
 @register.filter
+def leaning(score: float) -> str:
+    """For an inconclusive verdict: the side of 0.5, as the original project read its score."""
+    return LEANING[score > 0.5]
+
+
+@register.filter
 def percent(share: float | None) -> str:
     """Whole per cent in words that never claim certainty; a dash where nothing could be measured."""
     if share is None:
         return "–"
     value = round(share * 100)
     if value > 99:
-        return "over 99 %"
-    return "under 1 %" if value < 1 else f"{value} %"
+        return f"over 99{NARROW}%"
+    return f"under 1{NARROW}%" if value < 1 else f"{value}{NARROW}%"
 
 
 @register.filter

@@ -72,6 +72,22 @@ def test_the_temperature_that_was_planted_is_found():
     assert calibration.fit_temperature(targets, logits * 4) == pytest.approx(4, rel=0.1)
 
 
+def test_thresholds_keep_their_promise_on_the_data_they_were_fitted_on():
+    rng = np.random.default_rng(4)
+    targets = np.arange(4000) % 2
+    scores = calibration.to_scores(targets + rng.normal(-0.5, 1.2, 4000))
+    fake_below, real_above = calibration.fit_thresholds(targets, scores)
+    assert fake_below < 0.5 < real_above
+    assert np.mean(scores[targets == 1] < fake_below) == pytest.approx(0.05, abs=0.005)
+    assert np.mean(scores[targets == 0] > real_above) == pytest.approx(0.10, abs=0.005)
+
+
+def test_a_detector_that_separates_the_classes_never_abstains():
+    targets = np.arange(100) % 2
+    fake_below, real_above = calibration.fit_thresholds(targets, np.where(targets == 1, 0.9, 0.2))
+    assert 0.2 < fake_below == real_above < 0.9
+
+
 def test_scores_stay_within_bounds_for_absurd_logits():
     scores = calibration.to_scores(np.array([-1e9, 0, 1e9]))
     assert scores[0] >= 0 and scores[1] == 0.5 and scores[2] <= 1 and np.isfinite(scores).all()
@@ -91,6 +107,8 @@ def test_the_report_is_plain_json_with_one_entry_a_source():
     measured = report(rows, SCORES, 0.4, 0.6)
     assert json.loads(json.dumps(measured, allow_nan=False)) == measured
     assert [entry["source"] for entry in measured["sources"]] == ["s0", "s1"]
-    assert measured["decided"] == {"share": 0.75, "accuracy": 1.0}
+    assert measured["decided"] == {"share": 0.75, "accuracy": 1.0, "real_called_fake": 0.0, "fake_called_real": 0.0}
+    strict = report(rows, SCORES, 0.55, 0.8)["decided"]  # 0.4 REAL reads FAKE, 0.6 FAKE and 0.7 REAL are open
+    assert strict == {"share": 0.75, "accuracy": 0.8333, "real_called_fake": 0.3333, "fake_called_real": 0.0}
     assert measured["confusion"] == {"real_as_real": 2, "real_as_fake": 1, "fake_as_fake": 4, "fake_as_real": 1}
     assert "| s1 | 1 | 3 |" in markdown(measured, "title")
