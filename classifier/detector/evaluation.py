@@ -77,7 +77,7 @@ def report(rows: Sequence[Row], scores: Floats, fake_below: float, real_above: f
 
 
 def three_way(targets: Ints, scores: Floats, fake_below: float, real_above: float) -> dict[str, float | None]:
-    """Of the verdicts with their abstentions: share decided, accuracy of those, and both errors as shares of a class."""
+    """Verdicts with abstentions: share decided, accuracy of those, and both errors as shares of a class."""
     fake, real = scores < fake_below, scores > real_above
     decided, right = fake | real, np.where(targets == 1, real, fake)
     mean = {
