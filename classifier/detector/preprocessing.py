@@ -64,7 +64,12 @@ def prepare_one(image: Image.Image, spec: Preprocessing, rng: np.random.Generato
 
 
 def scale_down(image: Image.Image) -> Image.Image:
-    """The whole picture within 224 × 224 (Lanczos), JPEG quality 76: how the training collections keep it."""
+    """The whole picture within 224 × 224 (Lanczos), JPEG quality 76: how the training collections keep it.
+
+    A thumbnail that fits already stays as it is: there is nothing to scale, and little to lose.
+    """
+    if image.width <= WHOLE[0] and image.height <= WHOLE[1]:
+        return image
     buffer = io.BytesIO()
     ImageOps.contain(image, WHOLE, Image.Resampling.LANCZOS).save(buffer, "JPEG", quality=76)
     with Image.open(buffer) as reloaded:

@@ -86,10 +86,10 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         return pixels
 
     def _picture(self, row: Row, whole: bool) -> Image.Image:
-        """The pixels that serving would see: `scale_down` squeezes nothing that the manifest has scaled already."""
-        if whole and self.spec.view == "both" and not row.whole:
-            return scale_down(read_rgb(row.path, ANY_SIZE))
-        return read_rgb(row.whole if whole and row.whole else row.path, ANY_SIZE)
+        """The pixels that serving would see; what the manifest has scaled down already is not scaled again."""
+        if not whole:
+            return read_rgb(row.path, ANY_SIZE)
+        return read_rgb(row.whole, ANY_SIZE) if row.whole else scale_down(read_rgb(row.path, ANY_SIZE))
 
 
 def _by_source(rows: Sequence[Row]) -> tuple[list[list[Row]], np.ndarray]:
@@ -192,6 +192,7 @@ def _fit(
     log = folder / "history.json"
     resumed = (folder / "backup").exists() and log.exists()
     history: list[dict[str, Any]] = json.loads(log.read_text()) if resumed else []
+    batches.epoch = len(history)
     model.fit(
         batches,
         validation_data=FrozenBatches(validation),

@@ -59,6 +59,13 @@ def test_the_scaled_down_picture_of_a_dataset_is_what_serving_makes_of_the_origi
     )
 
 
+def test_thumbnails_are_not_blown_up_before_they_are_shrunk():
+    thumbnail = photo(32, 32)
+    assert scale_down(thumbnail) is thumbnail
+    spec = Preprocessing(view="whole", size=32, jpeg_quality=None)
+    assert np.array_equal(prepare(thumbnail, spec)[0], np.asarray(thumbnail))
+
+
 @pytest.mark.parametrize(("view", "grid", "count"), [("crops", 3, 9), ("whole", 1, 1), ("both", 2, 5)])
 def test_every_view_has_its_weight(view, grid, count):
     spec = Preprocessing(view=view, size=32, grid=grid)

@@ -115,6 +115,21 @@ def test_many_images_in_one_batch_score_as_each_alone(trained):
     assert loaded.scores([]).shape == (0,)
 
 
+@pytest.mark.parametrize("view", ["whole", "crops", "both"])
+def test_training_draws_the_pixels_that_serving_would_see(tmp_path, view):
+    """One large picture, no scaled-down copy in the manifest: whole views must come out alike, crops come from it."""
+    from classifier.detector.decoding import read_rgb
+    from classifier.detector.preprocessing import prepare
+
+    photo(600, 400).save(tmp_path / "a.png")
+    spec = Preprocessing(view=view, size=64, grid=2, jpeg_quality=90)
+    rows = [Row(str(tmp_path / "a.png"), label, "s", split="train") for label in CLASS_NAMES]
+    served = prepare(read_rgb(tmp_path / "a.png"), spec)
+    drawn = Batches(rows, spec, QUICK)[0][0]
+    alike = [np.array_equal(pixels, served[0]) for pixels in drawn]
+    assert {"whole": all(alike), "crops": not all(alike), "both": any(alike) and not all(alike)}[view]
+
+
 def test_an_altered_model_is_refused(trained, tmp_path):
     import shutil
 
