@@ -138,7 +138,7 @@ def compile_forward(model: "keras.Model", size: int) -> Any:
 
 
 def load(folder: Path) -> LoadedDetector:
-    """Check the model file against the card's sha256 and load it. Raises BundleError. Imports Keras."""
+    """Check the model file against the card's sha256, load and compile it. Raises BundleError. Imports Keras."""
     card = read_card(folder)
     path = folder / MODEL_FILE
     if not path.is_file():
@@ -148,8 +148,10 @@ def load(folder: Path) -> LoadedDetector:
     with _native_chatter_hidden():
         import keras
 
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    return LoadedDetector(card, model)
+        detector = LoadedDetector(card, keras.saving.load_model(path, compile=False, safe_mode=True))
+        size = card.preprocessing.size
+        detector.logits([np.zeros((len(card.preprocessing.weights), size, size, 3), np.uint8)])  # trace the graph now
+    return detector
 
 
 @contextlib.contextmanager
