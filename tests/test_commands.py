@@ -144,7 +144,7 @@ def test_plain_lines_of_progress_elsewhere_than_on_a_terminal():
 
 
 @pytest.mark.parametrize(
-    "name", ["audit_dataset", "classify", "evaluate", "import_dataset", "launch", "promote", "train"]
+    "name", ["audit_dataset", "classify", "crossvalidate", "evaluate", "import_dataset", "launch", "promote", "train"]
 )
 def test_every_help_text_shows_an_example(name):
     from django.core.management import load_command_class
