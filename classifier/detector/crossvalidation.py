@@ -1,7 +1,7 @@
 """The headline: each source that holds both classes held out alone, and scored within itself.
 
-Sources with one class can be told apart by topic and pipeline, so a figure over all sources flatters; within a source of
-both classes, only what is generated differs (and that source's own shortcuts, see `audit`).
+Sources with one class can be told apart by topic and pipeline, so a figure over all sources flatters; within one
+of both classes, only what is generated differs (and that source's own shortcuts, see `audit`).
 """
 
 import dataclasses
