@@ -25,7 +25,6 @@ def url_of(name, image):
 def consume(response):
     if response.streaming:
         b"".join(response.streaming_content)
-    response.close()
     return response.status_code
 
 

@@ -23,7 +23,6 @@ def test_the_plots_are_there_with_a_text_each(as_alice, detector):
         response = as_alice.get(url)
         assert response["Content-Type"] == "image/svg+xml" and "sandbox" in response["Content-Security-Policy"]
         assert b"".join(response.streaming_content).startswith(b"<?xml")
-        response.close()
 
 
 def test_only_plots_of_known_detectors_are_served(as_alice, detector):
