@@ -10,6 +10,9 @@ from classifier.detector.errors import DetectorError
 from classifier.management.progress import counter
 
 
+CHOICES = ("epochs", "minutes", "seed", "learning_rate", "label_smoothing", "weight_decay", "patience", "start")
+
+
 class Command(BaseCommand):
     help = (
         "Train a candidate detector on the dataset manifest. Example: manage.py train --architecture patch --minutes 30"
@@ -23,6 +26,9 @@ class Command(BaseCommand):
         parser.add_argument("--minutes", type=float, default=60, help="time budget")
         parser.add_argument("--seed", type=int, default=0)
         parser.add_argument("--learning-rate", type=float, default=1e-3)
+        parser.add_argument("--label-smoothing", type=float, default=0.05)
+        parser.add_argument("--weight-decay", type=float, default=1e-4)
+        parser.add_argument("--patience", type=int, default=10, help="epochs without improvement before stopping")
         parser.add_argument(
             "--start", default="", help="weights to begin from: a .keras model or MobileNetV2's .tflite"
         )
@@ -34,7 +40,7 @@ class Command(BaseCommand):
 
         architecture = options["architecture"]
         name = options["name"] or f"{architecture}-{date.today():%Y.%m.%d}"
-        chosen = {key: options[key] for key in ("epochs", "minutes", "seed", "learning_rate", "start")}
+        chosen = {key: options[key] for key in CHOICES}
         config = Config(architecture, name, **chosen)
         try:
             step = counter("Training") if sys.stderr.isatty() else None  # elsewhere the lines of `show` are enough
