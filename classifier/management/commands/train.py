@@ -9,7 +9,6 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from classifier.detector.errors import DetectorError
 from classifier.management.progress import counter
 
-
 CHOICES = ("epochs", "minutes", "seed", "learning_rate", "label_smoothing", "weight_decay", "patience", "start")
 
 
