@@ -10,6 +10,7 @@ from django.conf import settings
 from classifier import services
 from classifier.detector import bundle, calibration, evaluation, manifest, plots
 from classifier.detector.errors import BundleError
+from classifier.detector.tiers import TIERS
 from classifier.detector.training import Config, Progress, Step, train
 from classifier.models import Detector
 
@@ -55,9 +56,21 @@ def publish(folder: Path, report: dict[str, Any]) -> None:
     plots.write(report, folder)
 
 
-def measure(detector: Detector, rows: list[manifest.Row], on_image: Any = None) -> dict[str, Any]:
-    """The report of a registered detector on other rows. Raises DatasetError, BundleError."""
+def measure(detector: Detector, rows: list[manifest.Row], on_image: Any = None, tiers: bool = False) -> dict[str, Any]:
+    """The report of a registered detector on other rows, with `tiers` for degraded copies, too. Raises DatasetError,
+    BundleError."""
     loaded = bundle.load(detector.folder)
-    logits = evaluation.predict_logits(loaded, rows, on_image)
-    scores = calibration.to_scores(logits, loaded.card.temperature)
-    return evaluation.report(rows, scores, loaded.card.fake_below, loaded.card.real_above)
+
+    def report_on(tier: str) -> dict[str, Any]:
+        logits = evaluation.predict_logits(loaded, rows, on_image, TIERS[tier])
+        scores = calibration.to_scores(logits, loaded.card.temperature)
+        return evaluation.report(rows, scores, loaded.card.fake_below, loaded.card.real_above)
+
+    clean = report_on("clean")
+    if tiers:
+        reports = {name: clean if name == "clean" else report_on(name) for name in TIERS}
+        clean["tiers"] = {
+            name: {**{key: tier["overall"][key] for key in ("auroc", "balanced_accuracy")}, "decided": tier["decided"]}
+            for name, tier in reports.items()
+        }
+    return clean

@@ -40,7 +40,10 @@ def test_import_train_evaluate_promote_classify(folder, tmp_path, db, settings):
     assert "epoch 2 of 2" in out and "manage.py promote mine" in out
     assert Detector.objects.get(version="mine").card["report"]["baseline"]["auroc"] is not None
     assert (settings.MEDIA_ROOT / "detectors" / "mine" / "roc.svg").is_file()
-    out, _ = run("evaluate", "--detector", "mine", "--manifest", str(manifest), "--output", str(tmp_path / "report"))
+    out, _ = run(
+        "evaluate", "--detector", "mine", "--manifest", str(manifest), "--output", str(tmp_path / "report"), "--tiers"
+    )
+    assert "| jpeg 50 |" in out and "| web |" in out
     assert "| accuracy |" in out and "| own |" in out
     assert json.loads((tmp_path / "report" / "report.json").read_text())["n"] > 0
     assert "mine is active" in run("promote", "mine")[0]

@@ -15,6 +15,12 @@ def test_the_three_figures_of_the_original_project_and_the_sources(as_alice, det
     assert "original project" in page and f"{report['baseline']['auroc']:.2f}" in page
 
 
+def test_the_tiers_are_shown(as_alice, detector):
+    page = as_alice.get("/metrics/").content.decode()
+    for name, tier in detector.card["report"]["tiers"].items():
+        assert f'<th scope="row">{name}</th><td>{tier["auroc"]:.2f}</td>' in page
+
+
 def test_the_plots_are_there_with_a_text_each(as_alice, detector):
     page = as_alice.get("/metrics/").content.decode()
     for name in ("loss", "accuracy", "confusion", "roc"):

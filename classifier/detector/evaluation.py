@@ -22,6 +22,7 @@ from classifier.detector.metrics import (
     wilson,
 )
 from classifier.detector.preprocessing import Pixels
+from classifier.detector.tiers import TIERS, Tier
 
 HEADLINE = ("accuracy", "precision", "recall", "f1", "balanced_accuracy", "auroc")
 
@@ -31,22 +32,26 @@ def targets_of(rows: Sequence[Row]) -> Ints:
     return np.array([CLASS_NAMES.index(row.label) for row in rows])
 
 
-def views_of(row: Row, detector: LoadedDetector) -> Pixels:
+def views_of(row: Row, detector: LoadedDetector, tier: Tier = TIERS["clean"]) -> Pixels:
     """The serving views of a row; the scaled-down picture is read where the manifest has one."""
     whole = read_rgb(row.whole, ANY_SIZE) if row.whole else None
     if detector.card.preprocessing.view == "whole" and whole:
         return detector.views(whole, whole)
-    return detector.views(read_rgb(row.path, ANY_SIZE), whole)
+    longest = max(int(float(row.width or 0)), int(float(row.height or 0)))
+    return detector.views(tier(read_rgb(row.path, ANY_SIZE), longest), whole)
 
 
 def predict_logits(
-    detector: LoadedDetector, rows: Sequence[Row], on_image: Callable[[int, int], None] | None = None
+    detector: LoadedDetector,
+    rows: Sequence[Row],
+    on_image: Callable[[int, int], None] | None = None,
+    tier: Tier = TIERS["clean"],
 ) -> Floats:
     """The logit of each row before the temperature, shape (n,), 8 images a batch; the serving path, file for file."""
     logits: list[Floats] = []
     waiting: list[Pixels] = []
     for index, row in enumerate(rows, 1):
-        waiting.append(views_of(row, detector))
+        waiting.append(views_of(row, detector, tier))
         if len(waiting) == 8 or index == len(rows):
             logits.append(detector.logits(waiting))
             waiting = []
@@ -125,6 +130,15 @@ def markdown(measured: dict[str, Any], title: str) -> str:
             "",
             "Baseline cnn32 on the same images: " + ", ".join(f"{name} {baseline[name]}" for name in HEADLINE),
         ]
+    if tiers := measured.get("tiers"):
+        lines += [
+            "",
+            "| tier | AUROC | balanced accuracy | decided | right of those | real called AI | AI called real |",
+        ]
+        lines.append("| --- " * 7 + "|")
+        for name, tier in tiers.items():
+            figures = [tier["auroc"], tier["balanced_accuracy"], *tier["decided"].values()]
+            lines.append(f"| {name} | {' | '.join(str(figure) for figure in figures)} |")
     lines += ["", "| source | real | AI | accuracy | 95 % interval | balanced accuracy | AUROC |", "| --- " * 7 + "|"]
     for row in measured["sources"]:
         low, high = row["interval"]

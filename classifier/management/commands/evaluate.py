@@ -19,6 +19,7 @@ class Command(BaseCommand):
         parser.add_argument("--detector", help="version; default: the active one")
         parser.add_argument("--manifest", type=Path, default=settings.MANIFEST)
         parser.add_argument("--split", default="test", choices=[*manifest.SPLITS, "all"])
+        parser.add_argument("--tiers", action="store_true", help="also on compressed, scaled and blurred copies")
         parser.add_argument("--output", type=Path, help="folder for report.md, report.json and the SVG plots")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -29,7 +30,7 @@ class Command(BaseCommand):
         try:
             detector = services.find_detector(options["detector"])
             rows = [row for row in manifest.read(options["manifest"]) if options["split"] in ("all", row.split)]
-            report = measure(detector, rows, counter("Measuring"))
+            report = measure(detector, rows, counter("Measuring"), options["tiers"])
         except (DetectorError, Detector.DoesNotExist) as error:
             raise CommandError(str(error)) from error
         text = markdown(report, f"{detector.version} on {options['split']} of {options['manifest']}")
