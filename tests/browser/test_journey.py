@@ -105,7 +105,8 @@ def test_from_sign_up_to_deletion(page, browser, stack, files):
     page.get_by_text("A hint, not proof.", exact=True).wait_for()
     score = float(page.locator(".ends strong").inner_text())
     assert 0 <= score <= 1
-    assert page.locator(".picture img").evaluate("image => image.complete && image.naturalWidth > 0")
+    loaded = "image => image.complete && image.naturalWidth > 0"
+    wait_for(lambda: page.locator(".picture img").evaluate(loaded), 20, "the picture")
 
     staff = browser.new_context(base_url=stack.address).new_page()
     log_in(staff, "staff@example.org", Stack.PASSWORD)
