@@ -41,9 +41,13 @@ class Prepared:
     seconds: float
 
 
-def classify_waiting(batch_size: int) -> int:
-    """Claim and classify batches until no row waits. Returns how many images got a verdict or a reason for none."""
-    count = 0
+def classify_waiting(batch_size: int, budget: float = 60) -> int:
+    """Claim and classify batches until no row waits. Returns how many images got a verdict or a reason for none.
+
+    After `budget` seconds it sends a wake-up and returns, so that the task's time limit only ever meets work that is
+    stuck, never a long queue.
+    """
+    count, deadline = 0, time.monotonic() + budget
     while True:
         detector = services.active_detector()
         loaded = _loaded(detector.version, detector.sha256)
@@ -53,6 +57,9 @@ def classify_waiting(batch_size: int) -> int:
             return count
         _classify(claimed, token, detector, loaded)
         count += len(claimed)
+        if time.monotonic() > deadline:
+            services.wake_workers()
+            return count
 
 
 def classify_files(detector: Detector, paths: Iterable[str]) -> Iterator[dict[str, Any]]:
@@ -104,7 +111,8 @@ def _classify(claimed: list[Image], token: uuid.UUID, detector: Detector, loaded
 def _prepare_or_fail(image: Image, token: uuid.UUID, loaded: bundle.LoadedDetector) -> Prepared | None:
     mine = Image.objects.filter(pk=image.pk, claim=token)
     try:
-        mine.update(claimed_at=timezone.now())  # still alive: a batch of huge pictures may outlast one claim
+        # Still alive: a batch of huge pictures may outlast one claim, so all of it is renewed.
+        Image.objects.filter(claim=token).update(claimed_at=timezone.now())
         return _prepare(image, loaded)
     except (UnreadableImage, FileNotFoundError) as error:
         reason = str(error) if isinstance(error, UnreadableImage) else "the stored file is missing"

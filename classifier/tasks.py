@@ -5,8 +5,11 @@ from django.conf import settings
 
 from classifier.models import Image
 
+LIMIT = 300
+"""Seconds after which a child is killed as stuck; its rows are released and tried again, one at a time."""
 
-@shared_task(name="classifier.classify_pending", soft_time_limit=600, time_limit=660)  # type: ignore[untyped-decorator]
+
+@shared_task(name="classifier.classify_pending", time_limit=LIMIT)  # type: ignore[untyped-decorator]
 def classify_pending() -> int:
     """Classify every waiting image; returns how many. Safe to run twice, and at the same time in two workers."""
     from classifier.inference import classify_waiting
@@ -14,7 +17,7 @@ def classify_pending() -> int:
     return classify_waiting(settings.BATCH_SIZE)
 
 
-@shared_task(name="classifier.sweep", soft_time_limit=600, time_limit=660)  # type: ignore[untyped-decorator]
+@shared_task(name="classifier.sweep", time_limit=LIMIT)  # type: ignore[untyped-decorator]
 def sweep() -> int:
     """Find what was lost: rows whose worker died, rows whose wake-up never arrived. Loads the detector early, too."""
     from classifier.inference import classify_waiting

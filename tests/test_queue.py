@@ -44,6 +44,32 @@ def test_one_batched_forward_pass_gives_every_image_one_verdict(three, monkeypat
     assert set(Image.objects.values_list("state", flat=True)) == {State.DONE}
 
 
+def test_a_long_queue_is_worked_off_in_portions_with_a_wake_up_for_the_rest(
+    three, wakeups, django_capture_on_commit_callbacks
+):
+    from classifier.inference import classify_waiting
+
+    with django_capture_on_commit_callbacks(execute=True):
+        assert classify_waiting(batch_size=2, budget=0) == 2
+    assert len(wakeups) == 1 and Image.objects.pending().count() == 1
+    assert tasks.LIMIT > 60
+    assert classify_waiting(batch_size=2) == 1
+
+
+def test_a_slow_batch_keeps_all_of_its_claims_alive(three, monkeypatch):
+    real, ages = inference._prepare, []
+
+    def slow(image, loaded):
+        claims = Image.objects.filter(state=State.ANALYSING).values_list("claimed_at", flat=True)
+        ages.append(max(timezone.now() - claimed_at for claimed_at in claims))
+        Image.objects.update(claimed_at=timezone.now() - timedelta(hours=1))
+        return real(image, loaded)
+
+    monkeypatch.setattr(inference, "_prepare", slow)
+    tasks.classify_pending()
+    assert len(ages) == 3 and max(ages) < timedelta(minutes=1)
+
+
 def test_running_twice_changes_nothing(three):
     tasks.classify_pending()
     before = dict(Verdict.objects.values_list("pk", "score"))
