@@ -8,6 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.template.defaultfilters import pluralize
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -145,7 +146,7 @@ class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if request.method == "POST" and form.is_valid():
             new = GroundTruth(form.cleaned_data["label"])
             count = services.label_images(images, cast(User, request.user), new, form.cleaned_data["reason"])
-            messages.success(request, f"{count} image{'' if count == 1 else 's'} relabelled as {new.label}.")
+            messages.success(request, f"{count} image{pluralize(count)} relabelled as {new.label}.")
             return redirect(
                 reverse("admin:classifier_image_change", args=[ids[0]])
                 if len(ids) == 1

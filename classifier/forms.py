@@ -11,10 +11,10 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 
-from classifier.detector.decoding import Limits, verify
+from classifier.detector.decoding import verify
 from classifier.detector.errors import UnreadableImage
 from classifier.models import GroundTruth, Outcome, State
-from classifier.services import CheckedFile, clean_name, size_in_words
+from classifier.services import CheckedFile, clean_name, limits, size_in_words
 
 ACCEPT = (
     "image/jpeg,image/png,image/webp,image/gif,image/bmp,image/tiff,image/avif,image/heic,image/heif,.heic,.heif,.avif"
@@ -80,7 +80,7 @@ def check_file(file: "UploadedFile[Any]", name: str) -> CheckedFile:
         )
     try:
         with _one_decoder:
-            header = verify(file, Limits(settings.MAX_MEGAPIXELS, settings.SMALLEST_SIDE))
+            header = verify(file, limits())
     except UnreadableImage as error:
         raise ValidationError(f"{name}: {error}. {ADVICE.get(error.code, '')}".strip(), code=error.code) from error
     return CheckedFile(file, name, header)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 from uuid import UUID
 
+from django.template.defaultfilters import pluralize
+
 from classifier.forms import HistoryForm
 from classifier.models import Image, ImageQuerySet
 
@@ -24,7 +26,7 @@ class Page:
     def count_in_words(self) -> str:
         if self.count > COUNT_LIMIT:
             return f"more than {COUNT_LIMIT:,} images"
-        return f"{self.count} image{'' if self.count == 1 else 's'}"
+        return f"{self.count} image{pluralize(self.count)}"
 
 
 def page_of(images: ImageQuerySet, form: HistoryForm, query: Mapping[str, str]) -> Page:

@@ -10,7 +10,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core.files.base import ContentFile
 from django.db import transaction
 from django.utils import timezone
@@ -19,7 +18,7 @@ from PIL import ImageOps
 
 from classifier import services
 from classifier.detector import bundle
-from classifier.detector.decoding import Limits, read_rgb
+from classifier.detector.decoding import read_rgb
 from classifier.detector.errors import UnreadableImage
 from classifier.detector.preprocessing import Pixels
 from classifier.models import Detector, Image, State, Verdict, remove_files
@@ -68,7 +67,7 @@ def classify_files(detector: Detector, paths: Iterable[str]) -> Iterator[dict[st
     for path in paths:
         started = time.perf_counter()
         try:
-            rgb = read_rgb(Path(path), Limits(settings.MAX_MEGAPIXELS, settings.SMALLEST_SIDE))
+            rgb = read_rgb(Path(path), services.limits())
         except UnreadableImage as error:
             yield {"path": path, "error": str(error)}
             continue
@@ -94,14 +93,13 @@ def _classify(claimed: list[Image], token: uuid.UUID, detector: Detector, loaded
     scores = loaded.scores([ready.views for ready in prepared])
     forward = (time.perf_counter() - started) / max(1, len(prepared))
     for ready, score in zip(prepared, scores, strict=True):
-        verdict = Verdict(
-            image=ready.image,
-            detector=detector,
-            score=float(score),
-            outcome=loaded.card.outcome(float(score)),
-            milliseconds=max(1, round((ready.seconds + forward) * 1000)),
-        )
-        _store(ready, verdict, token)
+        said = {
+            "score": float(score),
+            "outcome": loaded.card.outcome(float(score)),
+            "milliseconds": max(1, round((ready.seconds + forward) * 1000)),
+            "created_at": timezone.now(),
+        }
+        _store(ready, detector, said, token)
     if prepared:
         logger.info(
             "%d image(s) classified by %s, %.0f ms each in the network", len(prepared), detector, forward * 1000
@@ -126,7 +124,7 @@ def _prepare_or_fail(image: Image, token: uuid.UUID, loaded: bundle.LoadedDetect
 def _prepare(image: Image, loaded: bundle.LoadedDetector) -> Prepared:
     started = time.perf_counter()
     with image.original.open("rb") as file:
-        rgb = read_rgb(file, Limits(settings.MAX_MEGAPIXELS, settings.SMALLEST_SIDE))
+        rgb = read_rgb(file, services.limits())
     display = _jpeg(rgb, DISPLAY, quality=88)
     thumbnail = _jpeg(rgb, THUMBNAIL, quality=80)
     return Prepared(image, loaded.views(rgb), thumbnail, display, time.perf_counter() - started)
@@ -144,7 +142,7 @@ def _exceeds(size: tuple[int, int], box: tuple[int, int]) -> bool:
     return size[0] > box[0] or size[1] > box[1]
 
 
-def _store(ready: Prepared, verdict: Verdict, token: uuid.UUID) -> None:
+def _store(ready: Prepared, detector: Detector, said: dict[str, Any], token: uuid.UUID) -> None:
     """Verdict, copies and `done` in one transaction, if the row is still ours; it may have been deleted meanwhile."""
     image = ready.image
     saved = []
@@ -155,16 +153,7 @@ def _store(ready: Prepared, verdict: Verdict, token: uuid.UUID) -> None:
         row = Image.objects.select_for_update().filter(pk=image.pk, claim=token).first()
         if row:
             stale = [(file.storage, file.name) for file in (row.thumbnail, row.display) if file]
-            current, _ = Verdict.objects.update_or_create(
-                image=row,
-                detector=verdict.detector,
-                defaults={
-                    "score": verdict.score,
-                    "outcome": verdict.outcome,
-                    "milliseconds": verdict.milliseconds,
-                    "created_at": timezone.now(),
-                },
-            )
+            current, _ = Verdict.objects.update_or_create(image=row, detector=detector, defaults=said)
             row.thumbnail, row.display = image.thumbnail, image.display
             row.verdict, row.outcome = current, current.outcome
             row.state, row.claim, row.error = State.DONE, None, ""

@@ -216,11 +216,6 @@ class Verdict(models.Model):
     def __str__(self) -> str:
         return f"{self.outcome} ({self.score:.2f}) by {self.detector_id}"
 
-    @property
-    def percent_real(self) -> int:
-        """Whole per cent, never 0 or 100: no detector is that sure."""
-        return min(99, max(1, round(self.score * 100)))
-
 
 class Label(models.Model):
     """One change of ground truth: who, when, from what to what, why. Rows are only ever added."""

@@ -5,8 +5,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
-
 from classifier import services
 from classifier.detector import bundle, calibration, evaluation, manifest, plots
 from classifier.detector.errors import BundleError
@@ -35,7 +33,7 @@ def train_candidate(
     With `baseline` the original project's network is trained on the same images and reported beside it.
     """
     rows = manifest.read(manifest_path)
-    folder = Path(settings.MEDIA_ROOT) / "detectors" / config.version
+    folder = Detector(version=config.version).folder
     if (folder / bundle.CARD_FILE).exists():
         raise BundleError(f"version {config.version} exists already in {folder}; choose another --name")
     extra: dict[str, Any] = {}
@@ -51,8 +49,13 @@ def publish(folder: Path, report: dict[str, Any]) -> None:
     """Put a report into the bundle's card, beside it as Markdown, and draw its plots."""
     data = json.loads((folder / bundle.CARD_FILE).read_text(encoding="utf-8"))
     bundle.write_card(folder, {**data, "report": report})
-    text = evaluation.markdown(report, f"{data['version']} on sources that its training never saw")
-    (folder / "report.md").write_text(text, encoding="utf-8")
+    write_report(report, f"{data['version']} on sources that its training never saw", folder)
+
+
+def write_report(report: dict[str, Any], title: str, folder: Path) -> None:
+    """`report.md` and the plots, into a folder that is made if need be."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "report.md").write_text(evaluation.markdown(report, title), encoding="utf-8")
     plots.write(report, folder)
 
 

@@ -16,7 +16,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from classifier.detector import bundle
-from classifier.detector.decoding import Header
+from classifier.detector.decoding import Header, Limits
 from classifier.detector.errors import BundleError
 from classifier.models import Detector, GroundTruth, Image, ImageQuerySet, Label, State
 
@@ -124,6 +124,11 @@ def label_images(images: ImageQuerySet, by: User, new: GroundTruth, reason: str)
     return len(rows)
 
 
+def limits() -> Limits:
+    """What uploads are held to, by the form and by the worker alike."""
+    return Limits(settings.MAX_MEGAPIXELS, settings.SMALLEST_SIDE)
+
+
 def clean_name(name: str, longest: int = 120) -> str:
     """A file name that is safe to show: no path, no control or direction-changing characters, a bounded length."""
     name = name.replace("\\", "/").rsplit("/", 1)[-1]
@@ -159,15 +164,13 @@ def register_detector(folder: Path, shipped: bool = False) -> Detector:
 
 
 def _page_card(card: bundle.Card) -> dict[str, Any]:
-    """What the pages show of a bundle: `band` and `rest` are the widths of the score bar's zones."""
+    """What the pages show of a bundle."""
     return {
         "training": card.training,
         "report": card.report,
         "parameters": card.parameters,
         "fake_below": card.fake_below,
         "real_above": card.real_above,
-        "band": card.real_above - card.fake_below,
-        "rest": 1 - card.real_above,
     }
 
 
@@ -212,7 +215,7 @@ def find_detector(version: str | None) -> Detector:
         return active
     if detector := Detector.objects.filter(version=version).first():
         return detector
-    folder = Path(settings.MEDIA_ROOT) / "detectors" / version
+    folder = Detector(version=version).folder
     if not (folder / bundle.CARD_FILE).is_file():
         known = ", ".join(Detector.objects.values_list("version", flat=True))
         raise BundleError(f"expected the version of a detector ({known}); received {version!r}")

@@ -20,6 +20,7 @@ from django.http import (
     UnreadablePostError,
 )
 from django.shortcuts import get_object_or_404, redirect, render, resolve_url
+from django.template.defaultfilters import pluralize
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRefresh
@@ -46,7 +47,7 @@ PLOTS = (
 
 def _image(request: HttpRequest, uuid: UUID) -> Image:
     """The access helper every image page starts with: owner and staff see it, everybody else gets 404."""
-    images = Image.objects.visible_to(request.user).select_related("verdict__detector", "owner")
+    images = Image.objects.visible_to(request.user).select_related("verdict__detector")
     return get_object_or_404(images, uuid=uuid)
 
 
@@ -205,7 +206,7 @@ def history(request: HttpRequest) -> HttpResponse:
 def history_delete(request: HttpRequest) -> HttpResponse:
     chosen = [value for value in request.POST.getlist("image") if listing.is_uuid(value)]
     count = services.delete_images(Image.objects.filter(owner=request.user.pk, uuid__in=chosen))
-    messages.success(request, f"{count} image{'' if count == 1 else 's'} deleted, with verdicts and files.")
+    messages.success(request, f"{count} image{pluralize(count)} deleted, with verdicts and files.")
     return redirect("history")
 
 

@@ -82,7 +82,7 @@ class Stack:
         drop_database(self.database)
         return code
 
-    def manage(self, *arguments, code=None):
+    def manage(self, *arguments):
         command = [sys.executable, "manage.py", *arguments]
         done = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr

@@ -5,6 +5,7 @@ of both classes, only what is generated differs (and that source's own shortcuts
 """
 
 import dataclasses
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 
 from classifier.detector.bundle import CARD_FILE, read_card
 from classifier.detector.errors import DatasetError
+from classifier.detector.labels import CLASS_NAMES
 from classifier.detector.manifest import Row, split_by_source
 from classifier.detector.training import Config, Progress, train
 
@@ -21,12 +23,9 @@ FIGURES = ("auroc", "balanced_accuracy", "accuracy")
 
 def two_class_sources(rows: Sequence[Row], least: int = 10) -> list[str]:
     """Sources with at least `least` images of each class, by name."""
-    labels = [(row.source, row.label) for row in rows]
-    return sorted(
-        source
-        for source in {row.source for row in rows}
-        if min(labels.count((source, "REAL")), labels.count((source, "FAKE"))) >= least
-    )
+    counts = Counter((row.source, row.label) for row in rows)
+    sources = {row.source for row in rows}
+    return sorted(name for name in sources if min(counts[name, label] for label in CLASS_NAMES) >= least)
 
 
 def folds(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:

@@ -67,6 +67,12 @@ def bar(share: float) -> str:
 
 
 @register.filter
+def less(value: float, other: float) -> float:
+    """The width between two places on the score bar."""
+    return value - other
+
+
+@register.filter
 def times_hundred(share: float) -> str:
     return f"{share * 100:.1f}%"
 

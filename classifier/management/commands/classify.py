@@ -8,7 +8,6 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from classifier import services
 from classifier.detector.errors import DetectorError
-from classifier.models import Detector
 
 
 class Command(BaseCommand):
@@ -28,7 +27,7 @@ class Command(BaseCommand):
             detector = services.find_detector(options["detector"])
             results = classify_files(detector, _expand(options["paths"]))
             read = [self.show(result, options["format"]) for result in results]
-        except (DetectorError, Detector.DoesNotExist) as error:
+        except DetectorError as error:
             raise CommandError(str(error)) from error
         if not any(read):
             sys.exit(1)

@@ -9,7 +9,6 @@ from classifier import services
 from classifier.detector import manifest
 from classifier.detector.errors import DetectorError
 from classifier.management.progress import counter
-from classifier.models import Detector
 
 
 class Command(BaseCommand):
@@ -24,19 +23,16 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         from classifier.detector.evaluation import markdown
-        from classifier.detector.plots import write
-        from classifier.retraining import measure
+        from classifier.retraining import measure, write_report
 
         try:
             detector = services.find_detector(options["detector"])
             rows = [row for row in manifest.read(options["manifest"]) if options["split"] in ("all", row.split)]
             report = measure(detector, rows, counter("Measuring"), options["tiers"])
-        except (DetectorError, Detector.DoesNotExist) as error:
+        except DetectorError as error:
             raise CommandError(str(error)) from error
-        text = markdown(report, f"{detector.version} on {options['split']} of {options['manifest']}")
-        self.stdout.write(text)
+        title = f"{detector.version} on {options['split']} of {options['manifest']}"
+        self.stdout.write(markdown(report, title))
         if folder := options["output"]:
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / "report.md").write_text(text, encoding="utf-8")
+            write_report(report | {"history": detector.card["report"].get("history", [])}, title, folder)
             (folder / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
-            write(report | {"history": detector.card["report"].get("history", [])}, folder)

@@ -22,6 +22,6 @@ class Command(BaseCommand):
         try:
             detector = services.find_detector(options["version"])
             services.promote(detector)
-        except (DetectorError, Detector.DoesNotExist) as error:
+        except DetectorError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{detector.version} is active; workers use it from their next batch on.")
