@@ -1,5 +1,6 @@
 """WORKER ONLY: waiting rows → detector → verdicts, in batches."""
 
+import dataclasses
 import io
 import logging
 import time
@@ -20,6 +21,7 @@ from classifier import services
 from classifier.detector import bundle
 from classifier.detector.decoding import read_rgb
 from classifier.detector.errors import UnreadableImage
+from classifier.detector.judgement import judge
 from classifier.detector.preprocessing import Pixels
 from classifier.models import Detector, Image, State, Verdict, remove_files
 
@@ -71,11 +73,12 @@ def classify_files(detector: Detector, paths: Iterable[str]) -> Iterator[dict[st
         except UnreadableImage as error:
             yield {"path": path, "error": str(error)}
             continue
-        score = float(loaded.scores([loaded.views(rgb)])[0])
+        [said] = judge(loaded, [loaded.views(rgb)])
         yield {
             "path": path,
-            "verdict": loaded.card.outcome(score),
-            "score": round(score, 6),
+            "verdict": said.outcome,
+            "score": round(said.score, 6),
+            "reason": said.reason,
             "detector": detector.version,
             "milliseconds": round((time.perf_counter() - started) * 1000, 1),
         }
@@ -90,12 +93,11 @@ def _loaded(version: str, sha256: str) -> bundle.LoadedDetector:
 def _classify(claimed: list[Image], token: uuid.UUID, detector: Detector, loaded: bundle.LoadedDetector) -> None:
     prepared = [ready for image in claimed if (ready := _prepare_or_fail(image, token, loaded))]
     started = time.perf_counter()
-    scores = loaded.scores([ready.views for ready in prepared])
+    judgements = judge(loaded, [ready.views for ready in prepared])
     forward = (time.perf_counter() - started) / max(1, len(prepared))
-    for ready, score in zip(prepared, scores, strict=True):
+    for ready, judged in zip(prepared, judgements, strict=True):
         said = {
-            "score": float(score),
-            "outcome": loaded.card.outcome(float(score)),
+            **dataclasses.asdict(judged),
             "milliseconds": max(1, round((ready.seconds + forward) * 1000)),
             "created_at": timezone.now(),
         }

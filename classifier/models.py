@@ -33,6 +33,13 @@ class GroundTruth(models.TextChoices):
     UNUSABLE = "UNUSABLE", "Not usable"
 
 
+class Reason(models.TextChoices):
+    """Why a verdict is inconclusive; the values are those of `detector.judgement`."""
+
+    BETWEEN = "between", "The score lies between the two thresholds."
+    UNSTABLE = "unstable", "Saving the picture again, hardly changed, moves the score to the other side."
+
+
 class State(models.TextChoices):
     WAITING = "waiting", "Waiting"
     ANALYSING = "analysing", "Analysing"
@@ -207,6 +214,8 @@ class Verdict(models.Model):
     detector = models.ForeignKey(Detector, models.PROTECT, related_name="verdicts")
     score = models.FloatField(help_text="P(REAL) between 0 and 1")
     outcome = models.CharField(max_length=12, choices=Outcome)
+    reason = models.CharField(max_length=12, choices=Reason, blank=True)
+    stability = models.JSONField(default=dict, help_text="score by mild change of the picture")
     milliseconds = models.PositiveIntegerField()
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -215,6 +224,12 @@ class Verdict(models.Model):
 
     def __str__(self) -> str:
         return f"{self.outcome} ({self.score:.2f}) by {self.detector_id}"
+
+    @property
+    def experience(self) -> dict[str, Any] | None:
+        """What this score has meant for held-out images: {"low", "high", "n", "fake"}, None where it is not known."""
+        table = self.detector.card.get("reliability", [])
+        return next((row for row in reversed(table) if self.score >= row["low"]), None)
 
 
 class Label(models.Model):

@@ -26,6 +26,15 @@ def augment(image: Image.Image, rng: Rng) -> Image.Image:
     return image
 
 
+def recompress(image: Image.Image, rng: Rng) -> Image.Image:
+    """The mild part of `augment`, for pictures that are scaled down already: mirror, colours, compression."""
+    if rng.random() < 0.5:
+        image = ImageOps.mirror(image)
+    if rng.random() < 0.3:
+        image = jitter(image, rng)
+    return compress(image, rng) if rng.random() < 0.6 else image
+
+
 def zoom(image: Image.Image, rng: Rng) -> Image.Image:
     """Cut out a random part with 70 to 100 % of each side, never under 96 px."""
     width, height = (min(side, max(SMALLEST_SIDE, round(side * rng.uniform(0.7, 1)))) for side in image.size)

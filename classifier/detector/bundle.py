@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,8 @@ CARD_FILE = "bundle.json"
 
 @dataclass(frozen=True)
 class Card:
-    """What `bundle.json` says. temperature divides the logits; scores in [fake_below, real_above] are INCONCLUSIVE."""
+    """What `bundle.json` says. temperature divides the logits; scores in [fake_below, real_above] are INCONCLUSIVE.
+    reliability: what a score has meant for held-out images, see `calibration.reliability`."""
 
     version: str
     architecture: str
@@ -41,6 +42,7 @@ class Card:
     parameters: int
     training: dict[str, Any]
     report: dict[str, Any]
+    reliability: list[dict[str, Any]] = field(default_factory=list)
 
     def outcome(self, score: float) -> Outcome:
         return outcome_of(score, self.fake_below, self.real_above)
@@ -101,7 +103,8 @@ class LoadedDetector:
 
     def __init__(self, card: Card, model: "keras.Model") -> None:
         self.card = card
-        self._forward = compile_forward(model, card.preprocessing.size)
+        self.model = model
+        self._forward = compile_forward(model, card.preprocessing)
 
     def views(self, image: Image.Image, whole: Image.Image | None = None) -> Pixels:
         """RGB image → (views, size, size, 3) uint8: everything of the image that the network will see."""
@@ -115,25 +118,31 @@ class LoadedDetector:
         """The weighted mean logit over the views of each image, before the temperature; shape (len(images),)."""
         if not images:
             return np.zeros(0)
+        spec = self.card.preprocessing
+        if spec.joint:
+            batch = max(1, self.BATCH // (3 * len(spec.weights)))
+            parts = [np.stack(images[start : start + batch]) for start in range(0, len(images), batch)]
+            return np.concatenate([self._forward(part)[:, 0] for part in parts]).astype(np.float64)
         pixels = np.concatenate(images)
         each = np.concatenate(
-            [self._forward(pixels[start : start + self.BATCH]) for start in range(0, len(pixels), self.BATCH)]
+            [self._forward(pixels[start : start + self.BATCH])[:, 0] for start in range(0, len(pixels), self.BATCH)]
         )
-        weights = self.card.preprocessing.weights
+        weights = spec.weights
         return np.asarray(each.reshape(len(images), len(weights)).astype(np.float64) @ weights)
 
 
-def compile_forward(model: "keras.Model", size: int) -> Any:
-    """(n, size, size, 3) uint8 → (n,) float32 logits. Under TensorFlow one traced graph, about ten times quicker for
-    one image than `model.predict`; under another Keras backend the plain call."""
+def compile_forward(model: "keras.Model", spec: Preprocessing) -> Any:
+    """(n, size, size, 3) uint8, joint ones (n, views, size, size, 3), → the model's (n, d) float32. Under TensorFlow
+    one traced graph, about ten times quicker for one image than `model.predict`; elsewhere the plain call."""
     import keras
 
     if keras.backend.backend() != "tensorflow":
-        return lambda pixels: np.asarray(keras.ops.convert_to_numpy(model(pixels, training=False)))[:, 0]
+        return lambda pixels: np.asarray(keras.ops.convert_to_numpy(model(pixels, training=False)))
     import tensorflow as tf
 
-    signature = [tf.TensorSpec((None, size, size, 3), tf.uint8)]
-    graph = tf.function(lambda pixels: model(tf.cast(pixels, tf.float32), training=False)[:, 0], signature)
+    views = (None,) if spec.joint else ()
+    signature = [tf.TensorSpec((None, *views, spec.size, spec.size, 3), tf.uint8)]
+    graph = tf.function(lambda pixels: model(tf.cast(pixels, tf.float32), training=False), signature)
     return lambda pixels: graph(tf.constant(pixels)).numpy()
 
 
@@ -147,6 +156,8 @@ def load(folder: Path) -> LoadedDetector:
         raise BundleError(f"{path}: expected sha256 {card.sha256}, received {received}; the file was altered")
     with _native_chatter_hidden():
         import keras
+
+        from classifier.detector import traces  # noqa: F401  # registers its layers
 
         detector = LoadedDetector(card, keras.saving.load_model(path, compile=False, safe_mode=True))
         size = card.preprocessing.size

@@ -24,7 +24,9 @@ from classifier.detector.metrics import (
 from classifier.detector.preprocessing import Pixels
 from classifier.detector.tiers import TIERS, Tier
 
-HEADLINE = ("accuracy", "precision", "recall", "f1", "balanced_accuracy", "auroc")
+HEADLINE = ("accuracy", "precision", "recall", "f1", "balanced_accuracy", "auroc", "fakes_found", "brier")
+Edges = float | Floats
+"""A threshold for all images, or one for each: thresholds of cross-validation differ by fold."""
 
 
 def targets_of(rows: Sequence[Row]) -> Ints:
@@ -37,8 +39,7 @@ def views_of(row: Row, detector: LoadedDetector, tier: Tier = TIERS["clean"]) ->
     whole = read_rgb(row.whole, ANY_SIZE) if row.whole else None
     if detector.card.preprocessing.view == "whole" and whole:
         return detector.views(whole, whole)
-    longest = max(int(float(row.width or 0)), int(float(row.height or 0)))
-    return detector.views(tier(read_rgb(row.path, ANY_SIZE), longest), whole)
+    return detector.views(tier(read_rgb(row.path, ANY_SIZE), row.longest), whole)
 
 
 def predict_logits(
@@ -60,7 +61,7 @@ def predict_logits(
     return np.concatenate(logits) if logits else np.zeros(0)
 
 
-def report(rows: Sequence[Row], scores: Floats, fake_below: float, real_above: float) -> dict[str, Any]:
+def report(rows: Sequence[Row], scores: Floats, fake_below: Edges, real_above: Edges) -> dict[str, Any]:
     """Everything the metrics page and the model card show, as plain JSON values. Raises DatasetError for no rows."""
     if not rows:
         raise DatasetError("expected at least one image to measure on; the manifest has none in this split")
@@ -77,11 +78,12 @@ def report(rows: Sequence[Row], scores: Floats, fake_below: float, real_above: f
         "decided": three_way(targets, scores, fake_below, real_above),
         "confusion": confusion(targets, scores),
         "roc": [[clean(x), clean(y)] for x, y in thin(false, true)],
-        "sources": list(per_source(rows, scores)),
+        "sources": list(per_source(rows, scores, fake_below)),
+        "generators": list(per_generator(rows, scores, fake_below)),
     }
 
 
-def three_way(targets: Ints, scores: Floats, fake_below: float, real_above: float) -> dict[str, float | None]:
+def three_way(targets: Ints, scores: Floats, fake_below: Edges, real_above: Edges) -> dict[str, float | None]:
     """Verdicts with abstentions: share decided, accuracy of those, and both errors as shares of a class."""
     fake, real = scores < fake_below, scores > real_above
     decided, right = fake | real, np.where(targets == 1, real, fake)
@@ -91,13 +93,14 @@ def three_way(targets: Ints, scores: Floats, fake_below: float, real_above: floa
         "real_called_fake": fake[targets == 1],
         "fake_called_real": real[targets == 0],
     }
-    return {name: clean(float(values.mean()) if len(values) else math.nan) for name, values in mean.items()}
+    return {name: clean(_share(values)) for name, values in mean.items()}
 
 
-def per_source(rows: Sequence[Row], scores: Floats) -> Iterator[dict[str, Any]]:
+def per_source(rows: Sequence[Row], scores: Floats, fake_below: Edges) -> Iterator[dict[str, Any]]:
     """One dict a source: n by class, accuracy with its Wilson interval; AUROC and balanced accuracy where both classes
-    are there."""
+    are there; the share of its REAL images called FAKE by the three-way verdict."""
     targets = targets_of(rows)
+    called_fake = scores < fake_below
     sources = np.array([row.source for row in rows])
     for source in np.unique(sources):
         here = sources == source
@@ -110,7 +113,29 @@ def per_source(rows: Sequence[Row], scores: Floats) -> Iterator[dict[str, Any]]:
             "fake": int(np.sum(targets[here] == 0)),
             "interval": [clean(edge) for edge in wilson(hits, int(here.sum()))],
             **{name: clean(values[name]) for name in ("accuracy", "balanced_accuracy", "auroc")},
+            "real_called_fake": clean(_share(called_fake[here & (targets == 1)])),
         }
+
+
+def per_generator(rows: Sequence[Row], scores: Floats, fake_below: Edges) -> Iterator[dict[str, Any]]:
+    """One dict a generator (named subset of FAKE in a source): n, the share scored below 0.5 with its Wilson interval,
+    the share called FAKE by the three-way verdict."""
+    names = np.array([f"{row.source} / {row.subset}" if row.label == "FAKE" and row.subset else "" for row in rows])
+    called_fake = scores < fake_below
+    for name in np.unique(names[names != ""]):
+        here = names == name
+        below = scores[here] <= 0.5
+        yield {
+            "generator": str(name),
+            "n": int(here.sum()),
+            "found": clean(_share(below)),
+            "interval": [clean(edge) for edge in wilson(int(below.sum()), int(here.sum()))],
+            "called_fake": clean(_share(called_fake[here])),
+        }
+
+
+def _share(values: np.ndarray) -> float:
+    return float(values.mean()) if len(values) else math.nan
 
 
 def markdown(measured: dict[str, Any], title: str) -> str:
@@ -139,13 +164,30 @@ def markdown(measured: dict[str, Any], title: str) -> str:
         for name, tier in tiers.items():
             figures = [tier["auroc"], tier["balanced_accuracy"], *tier["decided"].values()]
             lines.append(f"| {name} | {' | '.join(str(figure) for figure in figures)} |")
-    lines += ["", "| source | real | AI | accuracy | 95 % interval | balanced accuracy | AUROC |", "| --- " * 7 + "|"]
+    decided = measured["decided"]
+    lines += [
+        "",
+        f"Calibration error (ECE) {measured['calibration_error']}. With thresholds: {decided['share']:.0%} decided, "
+        f"{_percent(decided['accuracy'])} of those right, {_percent(decided['real_called_fake'])} of real called AI, "
+        f"{_percent(decided['fake_called_real'])} of AI called real.",
+    ]
+    header = "| source | real | AI | accuracy | 95 % interval | balanced accuracy | AUROC | real called AI |"
+    lines += ["", header, "| --- " * 8 + "|"]
     for row in measured["sources"]:
         low, high = row["interval"]
-        figures = [row["accuracy"], f"{low} – {high}", row["balanced_accuracy"], row["auroc"]]
+        figures = [row["accuracy"], f"{low} – {high}", row["balanced_accuracy"], row["auroc"], row["real_called_fake"]]
         cells = ["–" if cell is None else str(cell) for cell in figures]
         lines.append(f"| {row['source']} | {row['real']} | {row['fake']} | {' | '.join(cells)} |")
+    if generators := measured["generators"]:
+        lines += ["", "| generator | n | scored AI | 95 % interval | called AI |", "| --- " * 5 + "|"]
+        for row in generators:
+            figures = [row["n"], row["found"], " – ".join(str(edge) for edge in row["interval"]), row["called_fake"]]
+            lines.append(f"| {row['generator']} | {' | '.join(str(figure) for figure in figures)} |")
     return "\n".join(lines) + "\n"
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{share:.0%}"
 
 
 def thin(x: Floats, y: Floats, points: int = 200) -> list[tuple[float, float]]:

@@ -46,6 +46,11 @@ class Row:
     bytes: str = ""
     quality: str = ""
 
+    @property
+    def longest(self) -> int:
+        """Longest side of the original in pixels, 0 where unknown."""
+        return max(int(float(self.width or 0)), int(float(self.height or 0)))
+
 
 def dhash(image: Image.Image) -> str:
     """64-bit difference hash as 16 hex digits (Krawetz 2013): the sign of horizontal gradients of a 9×8 thumbnail."""

@@ -42,6 +42,13 @@ def roc_curve(targets: Ints, scores: Floats) -> tuple[Floats, Floats]:
     return np.append(0, false / max(1, false[-1])), np.append(0, true / max(1, true[-1]))
 
 
+def fakes_found(targets: Ints, scores: Floats, false_alarms: float = 0.05) -> float:
+    """The share of FAKE images below the score that `false_alarms` of the REAL ones are below (TPR at 5 % FPR)."""
+    if not np.any(targets == 1) or not np.any(targets == 0):
+        return float("nan")
+    return float(np.mean(scores[targets == 0] < np.quantile(scores[targets == 1], false_alarms)))
+
+
 def wilson(hits: int, n: int) -> Interval:
     """95 % Wilson score interval of a proportion (Wilson 1927)."""
     if n == 0:
@@ -66,15 +73,22 @@ def bootstrap(
     targets: Ints, scores: Floats, names: tuple[str, ...], rounds: int = 1000, seed: int = 0
 ) -> dict[str, Interval]:
     """95 % percentile bootstrap intervals of the named metrics of `summary`, resampling within each class."""
+    return {name: percentiles(values) for name, values in draws(targets, scores, names, rounds, seed).items()}
+
+
+def draws(
+    targets: Ints, scores: Floats, names: tuple[str, ...], rounds: int = 1000, seed: int = 0
+) -> dict[str, list[float]]:
+    """The named metrics of `rounds` samples drawn with replacement within each class."""
     rng = np.random.default_rng(seed)
     classes = [np.flatnonzero(targets == target) for target in np.unique(targets)]
-    draws: dict[str, list[float]] = {name: [] for name in names}
+    drawn: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(rounds):
         chosen = np.concatenate([rng.choice(members, len(members)) for members in classes])
         values = dict(summary(targets[chosen], scores[chosen]))
         for name in names:
-            draws[name].append(values[name])
-    return {name: _percentiles(values) for name, values in draws.items()}
+            drawn[name].append(values[name])
+    return drawn
 
 
 def summary(targets: Ints, scores: Floats) -> Iterator[tuple[str, float]]:
@@ -93,12 +107,15 @@ def summary(targets: Ints, scores: Floats) -> Iterator[tuple[str, float]]:
     yield "auroc", auroc(targets, scores)
     yield "real_called_fake", 1 - recall
     yield "fake_called_real", 1 - specificity
+    yield "fakes_found", fakes_found(targets, scores)
+    yield "brier", float(np.mean((scores - targets) ** 2))
 
 
 def _ratio(part: float, whole: float) -> float:
     return part / whole if whole else float("nan")
 
 
-def _percentiles(values: list[float]) -> Interval:
+def percentiles(values: list[float] | Floats) -> Interval:
+    """The middle 95 % of drawn values."""
     low, high = np.nanpercentile(values, [2.5, 97.5]) if not np.all(np.isnan(values)) else (np.nan, np.nan)
     return (float(low), float(high))

@@ -1,15 +1,15 @@
-"""The architectures. Each takes pixels 0–255, shape (batch, size, size, 3), and returns one logit an image.
-
-A positive logit means REAL. Only built-in Keras layers are used, so a saved `.keras` file needs no code to load.
+"""The architectures. Each takes pixels 0–255, shape (batch, size, size, 3), and returns one logit a square; a joint one
+takes all views of an image at once, shape (batch, views, size, size, 3). A positive logit means REAL.
 """
 
 from collections.abc import Callable
 
 import keras
-from keras import layers
+from keras import layers, ops
 
 from classifier.detector.errors import DetectorError
 from classifier.detector.preprocessing import Preprocessing
+from classifier.detector.traces import HighPass, OverCrops, Traces
 
 
 def cnn32() -> keras.Model:
@@ -92,10 +92,48 @@ def _inverted_residual(
     return layers.Add()([x, y]) if strides == 1 and x.shape[-1] == filters else y
 
 
+def levels(size: int = 224) -> keras.Model:
+    """MobileNetV2's view of a square at every depth: mean and deviation of each block's channels, (batch, 5632)."""
+    network = mobilenet(size)
+    blocks = [network.get_layer("conv_0").output]
+    blocks += [_end_of_block(network, number) for number in range(1, 18)]
+    blocks.append(network.get_layer("conv_18").output)
+    pooled = [pool for block in blocks for pool in _mean_and_deviation(block)]
+    return keras.Model(network.input, layers.Concatenate()(pooled), name="levels")
+
+
+def _end_of_block(network: keras.Model, number: int) -> keras.KerasTensor:
+    projected = network.get_layer(f"conv_{number}_project").output
+    sums = [layer.output for layer in network.layers if isinstance(layer, layers.Add)]
+    return next((total for total in sums if total._keras_history.operation.input[1] is projected), projected)
+
+
+def _mean_and_deviation(block: keras.KerasTensor) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    mean = layers.GlobalAveragePooling2D()(block)
+    square = layers.GlobalAveragePooling2D()(ops.square(block))
+    return mean, ops.sqrt(ops.maximum(square - ops.square(mean), 1e-6))
+
+
+def fusion(size: int = 224) -> keras.Model:
+    """The whole picture as MobileNetV2 sees it, the fine detail of native crops as it sees that, and the traces that
+    neighbouring pixels bear, under one linear layer. Only that layer is fitted, in closed form (see `linear`)."""
+    views = keras.Input((None, size, size, 3), name="pixels")  # the whole picture first, then native crops
+    whole = views[:, 0]  # 224 × 224 × 3
+    crops = ops.reshape(views[:, 1:], (-1, size, size, 3))
+    network, traces = levels(size), Traces(name="traces")
+    parts = [network(whole), OverCrops()(network(HighPass(name="detail")(crops)), views)]  # 5632 each
+    parts += [traces(whole), OverCrops()(traces(crops), views)]
+    features = layers.Concatenate(name="features")(parts)
+    x = layers.BatchNormalization(center=False, scale=False, epsilon=0.0, trainable=False, name="standard")(features)
+    x = ops.clip(x, -6.0, 6.0)  # what training never saw must not decide alone
+    return keras.Model(views, layers.Dense(1, name="logit")(x), name="fusion")
+
+
 ARCHITECTURES: dict[str, tuple[Callable[[], keras.Model], Preprocessing]] = {
     "cnn32": (cnn32, Preprocessing(view="whole", size=32, grid=1, jpeg_quality=None)),
     "patch": (patch, Preprocessing(view="crops", size=96, grid=3, jpeg_quality=90)),
     "mobilenet": (mobilenet, Preprocessing(view="both", size=176, grid=2, jpeg_quality=90)),
+    "fusion": (fusion, Preprocessing(view="both", size=224, grid=1, jpeg_quality=90, joint=True)),
 }
 
 

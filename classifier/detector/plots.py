@@ -19,10 +19,12 @@ STYLE = {
 
 
 def write(report: dict[str, Any], folder: Path) -> list[Path]:
-    """Write loss, accuracy, confusion and roc as `<name>.svg`; returns the paths. Curves need report["history"]."""
+    """Write loss, accuracy, confusion and roc as `<name>.svg`; returns the paths. Only a network that was trained in
+    epochs has curves."""
     drawn = []
     with plt.rc_context(STYLE):
-        for name, draw in (("loss", _curve), ("accuracy", _curve), ("confusion", _confusion), ("roc", _roc)):
+        curves = (("loss", _curve), ("accuracy", _curve)) if report.get("history") else ()
+        for name, draw in (*curves, ("confusion", _confusion), ("roc", _roc)):
             figure, axes = plt.subplots(figsize=(4.8, 3.6), layout="constrained")
             draw(axes, report, name)
             drawn.append(_save(figure, folder / f"{name}.svg"))

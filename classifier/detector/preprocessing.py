@@ -22,13 +22,16 @@ class Preprocessing:
 
     view: "crops" cuts native-resolution squares, "whole" squeezes the whole picture into one square, "both" does both.
     size: side of the square in pixels. grid: crops per axis when serving (grid² crops an image).
-    jpeg_quality: of the common re-encoding; None leaves the pixels alone.
+    jpeg_quality: of the common re-encoding; None leaves the pixels alone. joint: the network takes all views of an
+    image at once; nothing is stretched then, what is too small for a square is continued by its mirror image, because
+    interpolation would leave traces that depend on size and aspect.
     """
 
     view: Literal["crops", "whole", "both"] = "crops"
     size: int = 96
     grid: int = 3
     jpeg_quality: int | None = 90
+    joint: bool = False
 
     @property
     def weights(self) -> npt.NDArray[np.float64]:
@@ -48,9 +51,10 @@ def prepare(image: Image.Image, spec: Preprocessing, whole: Image.Image | None =
     """
     squares = []
     if spec.view != "crops":
-        squares.append(_square(whole or scale_down(image), spec.size))
+        small = whole or scale_down(image)
+        squares.append(_mirrored(small, spec.size) if spec.joint else _square(small, spec.size))
     if spec.view != "whole":
-        image = _at_least(image, spec.size)
+        image = _mirrored(image, spec.size) if spec.joint else _at_least(image, spec.size)
         squares += [_cut(image, corner, spec.size) for corner in _grid(image.size, spec)]
     return reencode(np.stack([np.asarray(square) for square in squares]), spec.jpeg_quality)
 
@@ -61,6 +65,12 @@ def prepare_one(image: Image.Image, spec: Preprocessing, rng: np.random.Generato
         image = _at_least(image, spec.size)
         image = _cut(image, (_within(image.width, spec.size, rng), _within(image.height, spec.size, rng)), spec.size)
     return reencode(np.array(_square(image, spec.size))[None], spec.jpeg_quality)
+
+
+def cut_at_random(image: Image.Image, size: int, rng: np.random.Generator) -> Image.Image:
+    """A part of at most size × size px at a random place; a smaller image stays whole."""
+    left, top = (_within(side, min(side, size), rng) for side in image.size)
+    return image.crop((left, top, left + min(image.width, size), top + min(image.height, size)))
 
 
 def scale_down(image: Image.Image) -> Image.Image:
@@ -95,6 +105,15 @@ def _at_least(image: Image.Image, size: int) -> Image.Image:
     if short >= size:
         return image
     return ImageOps.scale(image, size / short + 1e-6, Image.Resampling.BICUBIC)
+
+
+def _mirrored(image: Image.Image, size: int) -> Image.Image:
+    """The image continued by its mirror image to the right and below, so that each side has `size` px or more; one
+    that is larger than 224 px stays as it is."""
+    right, below = max(0, size - image.width), max(0, size - image.height)
+    if not right and not below:
+        return image
+    return Image.fromarray(np.pad(np.asarray(image), ((0, below), (0, right), (0, 0)), mode="symmetric"))
 
 
 def _square(image: Image.Image, size: int) -> Image.Image:

@@ -17,9 +17,12 @@ def load_start(model: keras.Model, path: Path) -> None:
     file does not have (the logit) keep their random weights. Raises DetectorError when the shapes don't match.
     """
     if path.suffix == ".keras":
+        from classifier.detector import traces  # noqa: F401  # registers its layers
+
         model.set_weights(keras.saving.load_model(path, compile=False, safe_mode=True).get_weights())
         return
-    wanted = [layer for layer in model.layers if layer.name.startswith("conv_")]
+    network = next((layer for layer in model.layers if layer.name == "levels"), model)
+    wanted = [layer for layer in network.layers if layer.name.startswith("conv_")]
     found = _convolutions(path)[: len(wanted)]
     for layer, (kernel, bias) in zip(wanted, found, strict=True):
         depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)

@@ -12,14 +12,14 @@ import keras
 import numpy as np
 from PIL import Image
 
-from classifier.detector import calibration, manifest
+from classifier.detector import bundle, calibration, crossvalidation, linear, manifest
 from classifier.detector.augmentation import augment, erase
 from classifier.detector.bundle import Card, LoadedDetector, save
 from classifier.detector.decoding import read_rgb
 from classifier.detector.errors import DatasetError
 from classifier.detector.evaluation import predict_logits, report, targets_of
 from classifier.detector.manifest import ANY_SIZE, Row
-from classifier.detector.metrics import Floats, Ints
+from classifier.detector.metrics import Floats
 from classifier.detector.networks import build
 from classifier.detector.preprocessing import Preprocessing, prepare_one, scale_down
 from classifier.detector.starting import load_start
@@ -141,11 +141,15 @@ def train(
     if config.start:
         load_start(model, Path(config.start))
     folder.mkdir(parents=True, exist_ok=True)
-    history = _fit(model, spec, config, parts, folder, (on_epoch, on_step))
-    card = _card(config, spec, rows, history)
+    if spec.joint:
+        linear.fit(model, spec, parts["train"], folder, config.seed, on_step)
+        history = []
+    else:
+        history = _fit(model, spec, config, parts, folder, (on_epoch, on_step))
+    card = card_of(config, spec, rows, history)
     detector = LoadedDetector(Card(**card), model)
     logits = predict_logits(detector, parts["validation"])
-    card |= calibrate(targets_of(parts["validation"]), logits)
+    card |= calibration.calibrate(targets_of(parts["validation"]), logits)
     test = parts["test"] or parts["validation"]
     scores = calibration.to_scores(predict_logits(detector, test), card["temperature"])
     measured = report(test, scores, card["fake_below"], card["real_above"])
@@ -153,11 +157,16 @@ def train(
     return save(model, folder, {**card, "preprocessing": spec.as_dict()})
 
 
-def calibrate(targets: Ints, logits: Floats) -> dict[str, float]:
-    """Temperature and thresholds from logits (n,) of sources that training never saw, as the card's entries."""
-    temperature = round(calibration.fit_temperature(targets, logits), 4)
-    fake_below, real_above = calibration.fit_thresholds(targets, calibration.to_scores(logits, temperature))
-    return {"temperature": temperature, "fake_below": fake_below, "real_above": real_above}
+def predictor(config: Config, folder: Path, on_epoch: Progress | None = None) -> crossvalidation.Predict:
+    """For `crossvalidation.held_out`: trains one network a fold, each in a folder of its own."""
+
+    def predict(name: str, split: list[Row]) -> Floats:
+        place = folder / name
+        if not (place / bundle.CARD_FILE).is_file():
+            train(dataclasses.replace(config, version=f"{config.version}-{name}"), split, place, on_epoch)
+        return predict_logits(bundle.load(place), [row for row in split if row.split == "test"])
+
+    return predict
 
 
 def _check(rows: Sequence[Row], parts: dict[str, list[Row]]) -> None:
@@ -221,7 +230,8 @@ class FrozenBatches(keras.utils.PyDataset):  # type: ignore[misc]
         return self.batches[index]
 
 
-def _card(config: Config, spec: Preprocessing, rows: Sequence[Row], history: list[dict[str, Any]]) -> dict[str, Any]:
+def card_of(config: Config, spec: Preprocessing, rows: Sequence[Row], history: list[dict[str, Any]]) -> dict[str, Any]:
+    """The entries of a bundle's card as far as they are known before anything is measured."""
     sources = {name: sorted({row.source for row in rows if row.split == name}) for name in manifest.SPLITS}
     counts = {name: sum(row.split == name for row in rows) for name in manifest.SPLITS}
     training = {

@@ -17,7 +17,6 @@ ICONS = {"REAL": "camera", "FAKE": "stars", "INCONCLUSIVE": "question-circle"}
 SENTENCES = {
     "REAL": "The detector found no sign of generation in the pixels.",
     "FAKE": "The pixels look more like those of generated images than of photographs.",
-    "INCONCLUSIVE": "The detector can't tell: the score lies between its two thresholds.",
 }
 LEANING = {
     True: "Above 0.5, it leans towards a real photograph.",

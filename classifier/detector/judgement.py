@@ -1,0 +1,40 @@
+"""From views to a verdict that stands: score, thresholds, stability, and why there is no verdict."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from classifier.detector import robustness
+from classifier.detector.bundle import LoadedDetector
+from classifier.detector.labels import INCONCLUSIVE, Outcome
+from classifier.detector.preprocessing import Pixels
+
+BETWEEN, UNSTABLE = "between", "unstable"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """score: P(REAL) in [0, 1]; reason: why the outcome is INCONCLUSIVE, "" otherwise; stability: score by mild change,
+    empty where the score alone already left it open."""
+
+    score: float
+    outcome: Outcome
+    reason: str = ""
+    stability: dict[str, float] = field(default_factory=dict)
+
+
+def judge(detector: LoadedDetector, images: Sequence[Pixels]) -> list[Judgement]:
+    """One judgement an image, given its views. Only verdicts that would be given are put to the test of stability: it
+    costs several forward passes."""
+    scores = [float(score) for score in detector.scores(list(images))]
+    outcomes = [detector.card.outcome(score) for score in scores]
+    decided = [index for index, outcome in enumerate(outcomes) if outcome != INCONCLUSIVE]
+    tested = dict(zip(decided, robustness.stability(detector, [images[index] for index in decided]), strict=True))
+    judgements = []
+    for index, (score, outcome) in enumerate(zip(scores, outcomes, strict=True)):
+        if index not in tested:
+            judgements.append(Judgement(score, outcome, BETWEEN))
+            continue
+        stands = robustness.settled(outcome, score, tested[index])
+        strip = {name: round(float(other), 4) for name, other in zip(robustness.MILD, tested[index], strict=True)}
+        judgements.append(Judgement(score, stands, "" if stands == outcome else UNSTABLE, strip))
+    return judgements

@@ -1,0 +1,112 @@
+"""WORKER ONLY: cross-validate an architecture, and register a detector trained on everything. Imports Keras."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from classifier import services
+from classifier.detector import bundle, crossvalidation, linear, networks, starting, trivial
+from classifier.detector.crossvalidation import Predict, headline_folds, held_out, source_folds
+from classifier.detector.errors import BundleError, DetectorError
+from classifier.detector.manifest import Row
+from classifier.detector.tiers import TIERS
+from classifier.detector.training import Config, Step, card_of, predictor
+from classifier.models import Detector
+from classifier.retraining import publish
+
+REPORT_FILE = "heldout.json"
+
+
+def cross_validate(
+    config: Config,
+    rows: Sequence[Row],
+    folder: Path,
+    name: str | None = None,
+    baseline: Path | None = None,
+    tiers: bool = False,
+    on_image: Step | None = None,
+) -> str:
+    """Held-out figures of an architecture, written to `folder` as JSON and Markdown; returns the Markdown.
+
+    A run that was killed goes on when called again with the same folder. With `name`, a bundle trained on all rows is
+    registered, calibrated on the held-out logits; only joint architectures can do that.
+    """
+    joint = networks.ARCHITECTURES.get(config.architecture, (None, None))[1]
+    if (name or tiers) and not (joint and joint.joint):
+        raise DetectorError(f"--name and --tiers need a joint architecture such as fusion, not {config.architecture}")
+    target = Detector(version=name).folder if name else None
+    if target and (target / bundle.CARD_FILE).exists():
+        raise BundleError(f"version {name} exists already in {target}; choose another --name")
+    folds = _folds(config, rows, folder, on_image) if joint and joint.joint else None
+    predict: Predict = folds.predict if folds else predictor(config, folder)
+    one = held_out(headline_folds(rows), predict, folder / "headline")
+    five = held_out(source_folds(rows), predict, folder / "sources")
+    measured: dict[str, Any] = {
+        "headline": crossvalidation.headline(*one),
+        "sources": crossvalidation.overall(*five),
+        "reliability": crossvalidation.reliability(*five),
+        "baselines": {"trivial features": _compact(rows, trivial.predict, folder / "trivial")},
+    }
+    if baseline:
+        other = json.loads((baseline / REPORT_FILE).read_text(encoding="utf-8"))
+        measured["baselines"][other["architecture"]] = _short(other)
+    if tiers and folds:
+        measured["tiers"] = _tiers(folds, config, rows, folder, on_image)
+    measured |= {"architecture": config.architecture, "seed": config.seed}
+    (folder / REPORT_FILE).write_text(json.dumps(measured, indent=1), encoding="utf-8")
+    text = crossvalidation.markdown(measured)
+    (folder / "heldout.md").write_text(text, encoding="utf-8")
+    if target and folds:
+        _register(folds, dataclasses.replace(config, version=target.name), rows, target, measured)
+    return text
+
+
+def _folds(config: Config, rows: Sequence[Row], folder: Path, on_image: Step | None) -> linear.Folds:
+    model, spec = networks.build(config.architecture)
+    if config.start:
+        starting.load_start(model, Path(config.start))
+    features = linear.extract(model, spec, rows, folder / "features", config.seed, on_step=on_image)
+    return linear.Folds(model, rows, features)
+
+
+def _compact(rows: Sequence[Row], predict: Predict, folder: Path) -> dict[str, Any]:
+    one = held_out(headline_folds(rows), predict, folder / "headline")
+    five = held_out(source_folds(rows), predict, folder / "sources")
+    return _short({"headline": crossvalidation.headline(*one), "sources": crossvalidation.overall(*five)})
+
+
+def _short(measured: dict[str, Any]) -> dict[str, Any]:
+    everywhere = {key: measured["sources"]["overall"][key] for key in ("auroc", "balanced_accuracy")}
+    return {"headline": measured["headline"]["mean"], "sources": everywhere}
+
+
+def _tiers(
+    folds: linear.Folds, config: Config, rows: Sequence[Row], folder: Path, on_image: Step | None
+) -> dict[str, Any]:
+    """The headline's images, degraded; the networks are those of the clean headline."""
+    sources = set(crossvalidation.two_class_sources(rows))
+    tested = [row for row in rows if row.source in sources]
+    _, spec = networks.build(config.architecture)
+    found = {}
+    for tier in TIERS:
+        place = folder / f"features-{tier.replace(' ', '-')}"
+        degraded = linear.extract(folds.model, spec, tested, place, copies=1, tier=tier, on_step=on_image)
+        predict = folds.predicting(tested, degraded)
+        found[tier] = held_out(headline_folds(rows), predict, folder / f"headline-{tier.replace(' ', '-')}")
+    return {tier: crossvalidation.headline(*measured)["mean"] for tier, measured in found.items()}
+
+
+def _register(
+    folds: linear.Folds, config: Config, rows: Sequence[Row], target: Path, measured: dict[str, Any]
+) -> Detector:
+    everything = [dataclasses.replace(row, split="train") for row in rows]
+    folds.fit(everything)
+    _, spec = networks.build(config.architecture)
+    kept = ("headline", "baselines", "tiers")
+    report = measured["sources"] | {key: measured[key] for key in kept if key in measured}
+    card = card_of(config, spec, everything, []) | measured["reliability"] | {"report": report}
+    bundle.save(folds.model, target, {**card, "preprocessing": spec.as_dict()})
+    publish(target, report)
+    return services.register_detector(target)
