@@ -52,6 +52,8 @@ def cross_validate(
     if baseline:
         other = json.loads((baseline / REPORT_FILE).read_text(encoding="utf-8"))
         measured["baselines"][other["architecture"]] = _short(other)
+    if folds:
+        measured["history"] = _learning(folds, rows, folder / "learning.json")
     if tiers and folds:
         measured["tiers"] = _tiers(folds, config, rows, folder, on_image)
     measured |= {"architecture": config.architecture, "seed": config.seed}
@@ -82,6 +84,12 @@ def _short(measured: dict[str, Any]) -> dict[str, Any]:
     return {"headline": measured["headline"]["mean"], "sources": everywhere}
 
 
+def _learning(folds: linear.Folds, rows: Sequence[Row], kept: Path) -> list[dict[str, float]]:
+    if not kept.exists():
+        kept.write_text(json.dumps(crossvalidation.learning_curve(rows, folds.fit, folds.logits)))
+    return list(json.loads(kept.read_text()))
+
+
 def _tiers(
     folds: linear.Folds, config: Config, rows: Sequence[Row], folder: Path, on_image: Step | None
 ) -> dict[str, Any]:
@@ -95,7 +103,8 @@ def _tiers(
         degraded = linear.extract(folds.model, spec, tested, place, copies=1, tier=tier, on_step=on_image)
         predict = folds.predicting(tested, degraded)
         found[tier] = held_out(headline_folds(rows), predict, folder / f"headline-{tier.replace(' ', '-')}")
-    return {tier: crossvalidation.headline(*measured)["mean"] for tier, measured in found.items()}
+    figures = {tier: crossvalidation.headline(*measured) for tier, measured in found.items()}
+    return {tier: {**figure["mean"], "decided": figure["decided"]} for tier, figure in figures.items()}
 
 
 def _register(
@@ -104,7 +113,7 @@ def _register(
     everything = [dataclasses.replace(row, split="train") for row in rows]
     folds.fit(everything)
     _, spec = networks.build(config.architecture)
-    kept = ("headline", "baselines", "tiers")
+    kept = ("headline", "baselines", "tiers", "history")
     report = measured["sources"] | {key: measured[key] for key in kept if key in measured}
     card = card_of(config, spec, everything, []) | measured["reliability"] | {"report": report}
     bundle.save(folds.model, target, {**card, "preprocessing": spec.as_dict()})

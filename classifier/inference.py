@@ -18,7 +18,7 @@ from PIL import Image as Picture
 from PIL import ImageOps
 
 from classifier import services
-from classifier.detector import bundle
+from classifier.detector import bundle, explanation
 from classifier.detector.decoding import read_rgb
 from classifier.detector.errors import UnreadableImage
 from classifier.detector.judgement import judge
@@ -78,10 +78,21 @@ def classify_files(detector: Detector, paths: Iterable[str]) -> Iterator[dict[st
             "path": path,
             "verdict": said.outcome,
             "score": round(said.score, 6),
-            "reason": said.reason,
             "detector": detector.version,
             "milliseconds": round((time.perf_counter() - started) * 1000, 1),
         }
+
+
+def explain(detector: Detector, path: Path) -> bytes:
+    """For commands: the picture of a file with the heat of its verdict over it, as PNG."""
+    loaded = _loaded(detector.version, detector.sha256)
+    rgb = read_rgb(path, services.limits())
+    shown = ImageOps.contain(rgb, DISPLAY) if _exceeds(rgb.size, DISPLAY) else rgb
+    heat = explanation.as_png(explanation.heat_map(loaded, loaded.views(rgb), rgb.size), shown.size)
+    buffer = io.BytesIO()
+    with Picture.open(io.BytesIO(heat)) as over:
+        Picture.alpha_composite(shown.convert("RGBA"), over).convert("RGB").save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 @lru_cache(maxsize=1)

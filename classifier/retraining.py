@@ -5,9 +5,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from classifier import services
-from classifier.detector import bundle, calibration, evaluation, manifest, plots
+from classifier.detector import bundle, calibration, evaluation, manifest, modelcard, plots, robustness
 from classifier.detector.errors import BundleError
+from classifier.detector.labels import CLASS_NAMES
 from classifier.detector.tiers import TIERS
 from classifier.detector.training import Config, Progress, Step, train
 from classifier.models import Detector
@@ -49,7 +52,8 @@ def publish(folder: Path, report: dict[str, Any]) -> None:
     """Put a report into the bundle's card, beside it as Markdown, and draw its plots."""
     data = json.loads((folder / bundle.CARD_FILE).read_text(encoding="utf-8"))
     bundle.write_card(folder, {**data, "report": report})
-    write_report(report, f"{data['version']} on sources that its training never saw", folder)
+    write_report(report, f"{data['version']} on sources that the scoring network never saw", folder)
+    (folder / "MODEL_CARD.md").write_text(modelcard.markdown({**data, "report": report}), encoding="utf-8")
 
 
 def write_report(report: dict[str, Any], title: str, folder: Path) -> None:
@@ -77,3 +81,21 @@ def measure(detector: Detector, rows: list[manifest.Row], on_image: Any = None, 
             for name, tier in reports.items()
         }
     return clean
+
+
+def attacked(detector: Detector, rows: list[manifest.Row], count: int, seed: int, save: bool) -> dict[str, Any]:
+    """`robustness.attack_report` on up to `count` images, half of each class, drawn at random; with `save` it becomes a
+    part of the bundle's report. Raises DatasetError, BundleError."""
+    manifest.require_both_classes(rows, "the manifest")
+    rng = np.random.default_rng(seed)
+    chosen: list[manifest.Row] = []
+    for label in CLASS_NAMES:
+        here = [row for row in rows if row.label == label]
+        chosen += [here[index] for index in rng.permutation(len(here))[: count // 2]]
+    loaded = bundle.load(detector.folder)
+    views = [evaluation.views_of(row, loaded) for row in chosen]
+    found = robustness.attack_report(loaded, views, evaluation.targets_of(chosen))
+    if save:
+        card = json.loads((detector.folder / bundle.CARD_FILE).read_text(encoding="utf-8"))
+        publish(detector.folder, card["report"] | {"attacks": found})
+    return found

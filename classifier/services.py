@@ -171,6 +171,7 @@ def _page_card(card: bundle.Card) -> dict[str, Any]:
         "parameters": card.parameters,
         "fake_below": card.fake_below,
         "real_above": card.real_above,
+        "reliability": card.reliability,
     }
 
 

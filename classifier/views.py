@@ -27,6 +27,7 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from classifier import history as listing
 from classifier import services
+from classifier.detector import modelcard
 from classifier.forms import Chosen, DeleteAccountForm, HistoryForm, UploadForm
 from classifier.models import Detector, Image
 
@@ -38,8 +39,8 @@ HEADLINE = (
     ("recall", "Recall", "of the real ones were called real"),
 )
 PLOTS = (
-    ("loss", "Loss by epoch", "Training and validation loss by epoch; validation sources were not trained on."),
-    ("accuracy", "Accuracy by epoch", "Training and validation accuracy by epoch."),
+    ("loss", "Loss", "Loss on training images and on held-out sources, by epoch or by number of sources trained on."),
+    ("accuracy", "Accuracy", "Accuracy on training images and on held-out sources, in the same way."),
     ("confusion", "Confusion matrix", "How many real and AI-generated test images were called which, at score 0.5."),
     ("roc", "ROC curve", "Real photographs recognised against AI images let through, at every threshold."),
 )
@@ -213,7 +214,10 @@ def history_delete(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_GET
 def metrics(request: HttpRequest) -> HttpResponse:
-    context = {"detector": services.active_detector(), "headline": HEADLINE, "plots": PLOTS}
+    detector = services.active_detector()
+    plots = [plot for plot in PLOTS if (detector.folder / f"{plot[0]}.svg").is_file()]
+    context = {"detector": detector, "headline": HEADLINE, "plots": plots}
+    context |= {"failures": modelcard.FAILURES, "misuse": modelcard.MISUSE}
     return render(request, "classifier/metrics.html", context)
 
 

@@ -59,10 +59,23 @@ def test_the_figures_of_the_readme_are_those_of_the_shipped_bundle():
     import json
 
     card = json.loads(next((ROOT / "classifier/shipped").glob("*/bundle.json")).read_text())
-    overall, baseline = card["report"]["overall"], card["report"]["baseline"]
+    report = card["report"]
+    assert card["version"] in README
+    others = report["baselines"]
+    rows = {
+        "headline: AUROC": ("headline", "auroc"),
+        "headline: balanced accuracy": ("headline", "balanced_accuracy"),
+    }
+    for title, (plan, name) in rows.items():
+        row = next(line for line in README.splitlines() if line.startswith(f"| {title} |"))
+        assert f"{report[plan]['mean'][name]:.3f}" in row
+        assert all(f"{others[other][plan][name]:.3f}" in row for other in ("cnn32", "trivial features"))
     for name in ("accuracy", "precision", "recall", "balanced_accuracy", "auroc"):
-        row = next(line for line in README.splitlines() if line.startswith(f"| {name.replace('_', ' ')} |"))
-        assert f"{overall[name]:.3f}" in row and f"{baseline[name]:.3f}" in row
+        row = next(
+            line for line in README.splitlines() if line.startswith(f"| all sources: {name.replace('_', ' ')} |")
+        )
+        assert f"{report['overall'][name]:.3f}" in row
+    assert all(f"{others[other]['sources']['auroc']:.3f}" in README for other in ("cnn32", "trivial features"))
 
 
 def test_pinned_requirements():

@@ -8,17 +8,41 @@ from classifier.models import Detector, Image, State, Verdict
 SENTENCES = {
     "REAL": "The detector found no sign of generation",
     "FAKE": "look more like those of generated images",
-    "INCONCLUSIVE": "The detector can&#x27;t tell",
+    "INCONCLUSIVE": "The detector can't tell.",
 }
 ICONS = {"REAL": "#camera", "FAKE": "#stars", "INCONCLUSIVE": "#question-circle"}
 
 
-def give_verdict(image, outcome, score):
+def give_verdict(image, outcome, score, **extra):
     detector = Detector.objects.get(active=True)
-    verdict, _ = Verdict.objects.update_or_create(
-        image=image, detector=detector, defaults={"score": score, "outcome": outcome, "milliseconds": 42}
-    )
+    said = {"score": score, "outcome": outcome, "milliseconds": 42, **extra}
+    verdict, _ = Verdict.objects.update_or_create(image=image, detector=detector, defaults=said)
     Image.objects.filter(pk=image.pk).update(state=State.DONE, verdict=verdict, outcome=outcome)
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"), [("between", "between the two thresholds"), ("unstable", "hardly changed, moves the score")]
+)
+def test_an_inconclusive_verdict_says_why(picture, detector, as_alice, reason, words):
+    give_verdict(picture, "INCONCLUSIVE", 0.52, reason=reason)
+    assert words in as_alice.get(picture.get_absolute_url()).content.decode()
+
+
+def test_stability_is_shown_where_it_was_measured(picture, detector, as_alice):
+    give_verdict(picture, "REAL", 0.91)
+    assert "Stability" not in as_alice.get(picture.get_absolute_url()).content.decode()
+    give_verdict(picture, "REAL", 0.91, stability={"JPEG 85": 0.88, "scaled to 90 %": 0.86})
+    page = as_alice.get(picture.get_absolute_url()).content.decode()
+    for wanted in ("Stability", "JPEG 85", "0.88", "scaled to 90 %", "0.86"):
+        assert wanted in page
+
+
+def test_what_a_score_has_meant_so_far_is_said_as_a_measured_frequency(picture, detector, as_alice):
+    give_verdict(picture, "FAKE", 0.02)
+    row = detector.card["reliability"][0]
+    page = " ".join(as_alice.get(picture.get_absolute_url()).content.decode().split())
+    told = f"Of {row['n']} held-out images with a score like this, <strong>{round(row['fake'] * 100)}\xa0%</strong>"
+    assert told in page
 
 
 @pytest.mark.parametrize(("outcome", "score"), [("REAL", 0.91), ("FAKE", 0.08), ("INCONCLUSIVE", 0.52)])

@@ -9,6 +9,7 @@ fitted on the others.
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,54 @@ def held_out(folds: Iterator[Fold], predict: Predict, folder: Path) -> tuple[lis
     return rows, np.array(logits)
 
 
+def learning_curve(
+    rows: Sequence[Row], fit: Callable[[list[Row]], Any], logits: Callable[[list[Row]], Floats], points: int = 6
+) -> list[dict[str, float]]:
+    """What more sources bring: the five parts are held out in turn, and of the other sources only some, drawn with the
+    part's number as seed, are trained on. One entry a number of sources: {"sources", "images", "loss", "accuracy",
+    "auroc"} on images trained on, and the same with "val_" on the held-out parts."""
+    folds = list(source_folds(rows))
+    fewest = min(len({row.source for row in split if row.split != "test"}) for _, split in folds)
+    curve = []
+    for count in np.unique(np.linspace(min(4, fewest), fewest, points).astype(int)):
+        seen: list[tuple[Row, float]] = []
+        unseen: list[tuple[Row, float]] = []
+        images = []
+        for number, (_, split) in enumerate(folds):
+            training = _some_sources([row for row in split if row.split != "test"], int(count), number)
+            tested = [row for row in split if row.split == "test"]
+            fit(training)
+            seen += zip(training, logits(training), strict=True)
+            unseen += zip(tested, logits(tested), strict=True)
+            images.append(len(training))
+        entry: dict[str, float] = {"sources": int(count), "images": round(float(np.mean(images)))}
+        for prefix, pairs in (("", seen), ("val_", unseen)):
+            entry |= {prefix + key: value for key, value in _learned(pairs).items()}
+        curve.append(entry)
+    return curve
+
+
+def _some_sources(rows: list[Row], count: int, seed: int) -> list[Row]:
+    """All rows of `count` sources, both classes among them: drawn in turn from those rich in REAL and in FAKE."""
+    counts = Counter((row.source, row.label) for row in rows)
+    order = np.random.default_rng(seed).permutation(sorted({row.source for row in rows}))
+    real = [name for name in order if counts[name, "REAL"] >= counts[name, "FAKE"]]
+    fake = [name for name in order if counts[name, "REAL"] < counts[name, "FAKE"]]
+    mixed = [name for pair in zip_longest(real, fake) for name in pair if name is not None]
+    chosen = set(mixed[:count])
+    return [row for row in rows if row.source in chosen]
+
+
+def _learned(pairs: list[tuple[Row, float]]) -> dict[str, float]:
+    targets = evaluation.targets_of([row for row, _ in pairs])
+    logits = np.array([logit for _, logit in pairs])
+    scores = np.clip(calibration.to_scores(logits), 1e-6, 1 - 1e-6)
+    loss = -np.mean(np.where(targets == 1, np.log(scores), np.log(1 - scores)))
+    accuracy = np.mean((scores > 0.5) == (targets == 1))
+    values = {"loss": loss, "accuracy": accuracy, "auroc": metrics.auroc(targets, scores)}
+    return {name: round(float(value), 4) for name, value in values.items()}
+
+
 def headline(rows: Sequence[Row], logits: Floats) -> dict[str, Any]:
     """{"folds": figures within each source, "mean": their mean, "intervals": 95 % bootstrap of the means}."""
     targets, sources = evaluation.targets_of(rows), np.array([row.source for row in rows])
@@ -165,6 +214,14 @@ def markdown(measured: dict[str, Any]) -> str:
         figures = [fold["n"], fold["auroc"], fold["balanced_accuracy"], fold["fakes_found"]]
         figures += [fold["decided"]["share"], fold["decided"]["accuracy"]]
         lines.append(f"| {fold['source']} | {' | '.join(str(figure) for figure in figures)} |")
+    if curve := measured.get("history"):
+        header = (
+            "| training sources | images | AUROC on them | on held-out parts | accuracy on them | on held-out parts |"
+        )
+        lines += ["", header, "| --- " * 6 + "|"]
+        for entry in curve:
+            keys = ("sources", "images", "auroc", "val_auroc", "accuracy", "val_accuracy")
+            lines.append("| " + " | ".join(str(entry[key]) for key in keys) + " |")
     if tiers := measured.get("tiers"):
         lines += ["", "| degraded copies, headline | AUROC | balanced accuracy |", "| --- " * 3 + "|"]
         lines += [f"| {name} | {tier['auroc']} | {tier['balanced_accuracy']} |" for name, tier in tiers.items()]

@@ -139,6 +139,10 @@ class Folds:
         training = [row for row in split if row.split != "test"]
         fit_head(self.model, self.features[[self.place[row.sha256] for row in training]], training)
 
+    def logits(self, rows: Sequence[Row]) -> Array:
+        """Logits (n,) of rows as served, by the head as it was fitted last."""
+        return logits_of(self.model, self.features[[self.place[row.sha256] for row in rows], 0])
+
     def predict(self, name: str, split: Sequence[Row]) -> Array:
         """Logits (n,) of the test rows as served; for `crossvalidation.held_out`."""
         return self.predicting(self.rows, self.features)(name, split)

@@ -19,8 +19,8 @@ STYLE = {
 
 
 def write(report: dict[str, Any], folder: Path) -> list[Path]:
-    """Write loss, accuracy, confusion and roc as `<name>.svg`; returns the paths. Only a network that was trained in
-    epochs has curves."""
+    """Write loss, accuracy, confusion and roc as `<name>.svg`; returns the paths. The curves run by
+    epoch, or by how many sources a layer in closed form was fitted on."""
     drawn = []
     with plt.rc_context(STYLE):
         curves = (("loss", _curve), ("accuracy", _curve)) if report.get("history") else ()
@@ -39,10 +39,11 @@ def _save(figure: Figure, path: Path) -> Path:
 
 def _curve(axes: Axes, report: dict[str, Any], name: str) -> None:
     history = report.get("history", [])
-    epochs = [entry["epoch"] for entry in history]
-    axes.plot(epochs, [entry[name] for entry in history], color=QUIET, label="training")
-    axes.plot(epochs, [entry[f"val_{name}"] for entry in history], color=REAL, label="validation (held-out sources)")
-    axes.set(xlabel="epoch", ylabel=name)
+    by = "epoch" if history and "epoch" in history[0] else "sources"
+    steps = [entry[by] for entry in history]
+    axes.plot(steps, [entry[name] for entry in history], color=QUIET, label="training")
+    axes.plot(steps, [entry[f"val_{name}"] for entry in history], color=REAL, label="held-out sources")
+    axes.set(xlabel={"epoch": "epoch", "sources": "sources trained on"}[by], ylabel=name)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False, fontsize=9)
 

@@ -44,9 +44,10 @@ def test_the_original_network_has_its_17793_parameters():
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_every_architecture_maps_pixels_to_one_logit_with_built_in_layers_alone(name, tmp_path):
+def test_every_architecture_maps_pixels_to_one_logit_and_can_be_saved_without_pickled_code(name, tmp_path):
     model, spec = build(name)
-    pixels = np.random.default_rng(0).integers(0, 256, (2, spec.size, spec.size, 3)).astype(np.float32)
+    shape = (2, 2, spec.size, spec.size, 3) if spec.joint else (2, spec.size, spec.size, 3)
+    pixels = np.random.default_rng(0).integers(0, 256, shape).astype(np.float32)
     logits = keras.ops.convert_to_numpy(model(pixels))
     assert logits.shape == (2, 1) and np.isfinite(logits).all()
     model.save(tmp_path / "m.keras")
@@ -55,7 +56,7 @@ def test_every_architecture_maps_pixels_to_one_logit_with_built_in_layers_alone(
 
 
 def test_an_unknown_architecture_is_refused():
-    with pytest.raises(DetectorError, match=r"cnn32, mobilenet, patch.*'vit'"):
+    with pytest.raises(DetectorError, match=r"cnn32, fusion, mobilenet, patch.*'vit'"):
         build("vit")
 
 

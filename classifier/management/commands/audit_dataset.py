@@ -4,7 +4,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from classifier.detector import audit, manifest
+from classifier.detector import audit, manifest, suspects
 from classifier.detector.errors import DatasetError
 
 
@@ -16,20 +16,28 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--manifest", type=Path, default=settings.MANIFEST)
+        parser.add_argument("--held-out", type=Path, help="the --output of crossvalidate, to look for wrong labels")
+        parser.add_argument("--sheet", type=Path, default=Path("suspects.jpg"), help="contact sheet of such images")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             rows = manifest.read(options["manifest"])
+            found = (
+                suspects.suspects(rows, suspects.held_out_logits(options["held_out"])) if options["held_out"] else []
+            )
         except DatasetError as error:
             raise CommandError(str(error)) from error
         for line in manifest.count_lines(rows):
             self.stdout.write(line)
         self.stdout.write(f"\nKnowing the source alone: {audit.source_alone(rows):.0%} right")
         self.stdout.write(f"\n{'feature':<16} {'source':<24} {'AUC':>5} {'n':>6}")
-        for found in audit.findings(rows):
-            mark = "  SHORTCUT" if found.auc >= audit.SHORTCUT else ""
-            place = found.source or "(all)"
-            self.stdout.write(f"{found.feature:<16} {place:<24} {found.auc:>5.2f} {found.n:>6}{mark}")
+        for finding in audit.findings(rows):
+            mark = "  SHORTCUT" if finding.auc >= audit.SHORTCUT else ""
+            place = finding.source or "(all)"
+            self.stdout.write(f"{finding.feature:<16} {place:<24} {finding.auc:>5.2f} {finding.n:>6}{mark}")
+        if found:
+            suspects.contact_sheet(found).save(options["sheet"], quality=88)
+            self.stdout.write(f"\n{len(found)} labels that held-out scores contradict most: {options['sheet']}")
         if mixed := manifest.contradictions(rows):
             self.stdout.write(f"\n{len(mixed)} near-duplicate groups hold both classes, the first: {mixed[0]}")
         if crossing := manifest.leaks(rows):

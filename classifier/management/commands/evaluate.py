@@ -31,6 +31,9 @@ class Command(BaseCommand):
             report = measure(detector, rows, counter("Measuring"), options["tiers"])
         except DetectorError as error:
             raise CommandError(str(error)) from error
+        known = set(detector.card["training"]["sources"]["train"])
+        if seen := sorted({row.source for row in rows} & known):
+            self.stderr.write(f"These sources were trained on, so their figures flatter: {', '.join(seen)}")
         title = f"{detector.version} on {options['split']} of {options['manifest']}"
         self.stdout.write(markdown(report, title))
         if folder := options["output"]:

@@ -1,0 +1,115 @@
+"""Stability under mild changes, attacks and their detection, and the verdict that stands."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from classifier.detector import judgement, robustness
+from classifier.detector.bundle import Card, LoadedDetector
+from classifier.detector.judgement import judge
+from classifier.detector.networks import build
+from classifier.detector.preprocessing import Preprocessing
+from tests.detector.test_training import QUICK, dataset
+from tests.pictures import photo
+
+
+class Pretend:
+    """A detector whose score is told by the brightness of the first pixel; counts how many images it was given."""
+
+    def __init__(self, swayed=False):
+        spec = Preprocessing(view="whole", size=32, jpeg_quality=None)
+        self.card = Card("v", "cnn32", "", spec, 1.0, 0.4, 0.6, 0, {}, {})
+        self.swayed, self.asked = swayed, []
+
+    def scores(self, images):
+        first = len(self.asked) == 0
+        self.asked.append(len(images))
+        scores = [float(np.mean(views)) / 255 for views in images]
+        return np.array(scores if first or not self.swayed else [1 - score for score in scores])
+
+
+def views(level):
+    return np.full((1, 32, 32, 3), round(level * 255), np.uint8)
+
+
+def test_only_verdicts_that_would_be_given_are_tested_for_stability():
+    detector = Pretend()
+    said = judge(detector, [views(0.9), views(0.5), views(0.1)])
+    assert [one.outcome for one in said] == ["REAL", "INCONCLUSIVE", "FAKE"]
+    assert [one.reason for one in said] == ["", judgement.BETWEEN, ""]
+    assert list(said[0].stability) == list(robustness.MILD) and said[1].stability == {}
+    assert detector.asked == [3, 2 * len(robustness.MILD)]
+
+
+def test_a_verdict_that_mild_changes_overturn_is_not_given():
+    [said] = judge(Pretend(swayed=True), [views(0.9)])
+    assert (said.outcome, said.reason) == ("INCONCLUSIVE", judgement.UNSTABLE)
+    assert max(said.stability.values()) < 0.5
+
+
+def test_nothing_is_asked_of_the_network_for_no_images():
+    assert judge(LoadedDetectorWithoutNetwork(), []) == []
+
+
+class LoadedDetectorWithoutNetwork(Pretend):
+    def scores(self, images):
+        assert not images
+        return np.zeros(0)
+
+
+@pytest.mark.parametrize("name", robustness.MILD)
+def test_each_mild_change_changes_little(name):
+    picture = photo(96, 96)
+    before, after = np.asarray(picture, int), np.asarray(robustness.MILD[name](picture), int)
+    assert after.shape == before.shape and 0 < np.abs(after - before).mean() < 12
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    from classifier.detector import bundle
+    from classifier.detector.decoding import read_rgb
+    from classifier.detector.training import train
+
+    folder = tmp_path_factory.mktemp("attacked")
+    rows = dataset(folder, 160)
+    train(dataclasses.replace(QUICK, epochs=12), rows, folder / "bundle")
+    loaded = bundle.load(folder / "bundle")
+    test = [row for row in rows if row.split == "test"]
+    targets = np.array([row.label == "REAL" for row in test], int)
+    return loaded, [loaded.views(read_rgb(row.path)) for row in test], targets
+
+
+def test_attacks_stay_within_their_bound_and_lower_the_score_of_the_true_class(trained):
+    loaded, images, targets = trained
+    clean = loaded.logits(images)
+    for steps in (1, 5):
+        attacked = robustness.attack(loaded, images, targets, epsilon=8, steps=steps)
+        assert max(np.abs(new.astype(int) - old).max() for new, old in zip(attacked, images, strict=True)) <= 8
+        moved = (loaded.logits(attacked) - clean) * np.where(targets == 1, -1, 1)
+        assert np.mean(moved > 0) > 0.9
+
+
+def test_the_attack_report_says_what_happened_to_right_verdicts(trained):
+    loaded, images, targets = trained
+    report = robustness.attack_report(loaded, images, targets)
+    assert [row["attack"] for row in report["attacks"]] == ["FGSM 2/255", "FGSM 8/255", "PGD 2/255", "PGD 8/255"]
+    assert all(row["n"] >= 10 for row in report["attacks"])
+    strength = [row["success"] for row in report["attacks"]]
+    assert strength[3] >= strength[2] and all(0 <= share <= 1 for share in strength)
+    assert 0 <= report["false_alarms"] <= 0.5 and report["limit"] > 0
+
+
+def test_joint_networks_can_be_attacked_through_what_is_differentiable():
+    model, spec = build("fusion")
+    detector = LoadedDetector(Card("v", "fusion", "", spec, 1.0, 0.4, 0.6, 0, {}, {}), model)
+    picture = [detector.views(photo(240, 230))]
+    clean = detector.logits(picture)[0]
+    target = np.array([int(clean > 0)])
+    [attacked] = robustness.attack(detector, picture, target, epsilon=2, steps=1)
+    assert attacked.dtype == np.uint8 and 0 < np.abs(attacked.astype(int) - picture[0]).max() <= 2
+
+
+def test_disagreement_is_the_largest_jump_of_the_log_odds():
+    jumps = robustness.disagreement(np.array([0.5, 0.9]), np.array([[0.5, 0.5], [0.9, 0.1]]))
+    assert jumps == pytest.approx([0, 2 * np.log(9)])
