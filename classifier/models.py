@@ -37,7 +37,7 @@ class Reason(models.TextChoices):
     """Why a verdict is inconclusive; the values are those of `detector.judgement`."""
 
     BETWEEN = "between", "The score lies between the two thresholds."
-    UNSTABLE = "unstable", "Saving the picture again, hardly changed, moves the score to the other side."
+    UNSTABLE = "unstable", "Saving the picture again, hardly changed, moves the score too far."
 
 
 class State(models.TextChoices):

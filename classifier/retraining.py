@@ -85,7 +85,7 @@ def measure(detector: Detector, rows: list[manifest.Row], on_image: Any = None, 
 
 def attacked(detector: Detector, rows: list[manifest.Row], count: int, seed: int, save: bool) -> dict[str, Any]:
     """`robustness.attack_report` on up to `count` images, half of each class, drawn at random; with `save` it becomes a
-    part of the bundle's report. Raises DatasetError, BundleError."""
+    part of the bundle's report, and its limit the bundle's largest jump. Raises DatasetError, BundleError."""
     manifest.require_both_classes(rows, "the manifest")
     rng = np.random.default_rng(seed)
     chosen: list[manifest.Row] = []
@@ -97,5 +97,6 @@ def attacked(detector: Detector, rows: list[manifest.Row], count: int, seed: int
     found = robustness.attack_report(loaded, views, evaluation.targets_of(chosen))
     if save:
         card = json.loads((detector.folder / bundle.CARD_FILE).read_text(encoding="utf-8"))
+        bundle.write_card(detector.folder, {**card, "largest_jump": found["limit"]})
         publish(detector.folder, card["report"] | {"attacks": found})
     return found

@@ -24,10 +24,11 @@ from django.conf import settings
 from classifier import services
 from classifier.detector import bundle
 from classifier.detector.decoding import read_rgb
+from classifier.detector.judgement import judge
 loaded = bundle.load(services.active_detector().folder)
 files = sorted(Path({folder!r}).glob('*.jpg'))
 def decode(some): return [read_rgb(path) for path in some]
-def run(some): loaded.scores([loaded.views(image) for image in decode(some)])
+def run(some): judge(loaded, [loaded.views(image) for image in decode(some)])
 batches = [files[i:i + 8] for i in range(0, len(files), 8)]
 run(batches[0])
 start = time.perf_counter(); [run(batch) for batch in batches]; whole = time.perf_counter() - start
@@ -36,6 +37,33 @@ views = [loaded.views(image) for image in decode(files[:8])]
 def once(): start = time.perf_counter(); loaded.scores(views); return time.perf_counter() - start
 network = statistics.median(once() for _ in range(10)) / 8
 print(json.dumps({{'whole': len(files) / whole, 'decode': len(files) / decoding, 'network': 1 / network}}))
+"""
+SIZES = """
+import io, json, statistics, time
+import numpy as np
+from classifier import services
+from classifier.detector import bundle, explanation
+from classifier.detector.decoding import Limits, read_rgb
+from classifier.detector.judgement import judge
+from classifier.detector.networks import build
+from tests.pictures import jpeg
+loaded = bundle.load(services.active_detector().folder)
+def timed(act, times=9):
+    act(); found = []
+    for _ in range(times):
+        start = time.perf_counter(); act(); found.append((time.perf_counter() - start) * 1000)
+    return statistics.median(found), sorted(found)[-1]
+result = {{}}
+for name, side in (('0.3', (640, 480)), ('1', (1152, 864)), ('4', (2304, 1728)), ('12', (4000, 3000))):
+    content = jpeg(1, *side, quality=88)
+    result[name] = timed(lambda: judge(loaded, [loaded.views(read_rgb(io.BytesIO(content), Limits()))]))
+image = read_rgb(io.BytesIO(jpeg(1, 1152, 864)), Limits()); views = loaded.views(image)
+result['score'] = timed(lambda: loaded.scores([views])); result['judge'] = timed(lambda: judge(loaded, [views]))
+result['heat'] = timed(lambda: explanation.heat_map(loaded, views, image.size))
+model, spec = build('cnn32')
+def original(): model.predict(np.asarray(image.resize((32, 32)))[None] / 255.0, verbose=0)
+result['cnn32'] = timed(original)
+print(json.dumps(result))
 """
 SUBMIT = """
 from pathlib import Path
@@ -130,6 +158,19 @@ def measure(stack, images):
     say("bare detector: network alone", f"{bare['network']:.1f} images/s")
     say("bare detector: decoding alone", f"{bare['decode']:.1f} images/s")
     say("bare detector: decode, views, network", f"{bare['whole']:.1f} images/s")
+
+    sizes = answer(stack, SIZES.format())
+    for name in ("0.3", "1", "4", "12"):
+        median, slowest = sizes[name]
+        say(
+            f"one {name}-megapixel JPEG, decoded and judged alone",
+            f"{median:.0f} ms",
+            f"slowest of 9: {slowest:.0f} ms",
+        )
+    say("  of which the score", f"{sizes['score'][0]:.0f} ms")
+    say("  score with stability, where a verdict is at stake", f"{sizes['judge'][0]:.0f} ms")
+    say("heat map", f"{sizes['heat'][0]:.0f} ms", "aim: under twice the score")
+    say("cnn32 as the original called it, one model.predict an image", f"{sizes['cnn32'][0]:.0f} ms")
 
     workers = stack.find("celery")
     for worker in workers:

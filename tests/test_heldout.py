@@ -78,7 +78,9 @@ def test_attacks_are_reported_and_saved_with_the_model_card(validated):
     report = json.loads(run("attack", *options)[0])
     assert report["attacks"][0]["attack"] == "FGSM 2/255"
     assert "PGD 8/255" in (made / "media/detectors/held/MODEL_CARD.md").read_text()
-    assert bundle.read_card(made / "media/detectors/held").report["attacks"] == report
+    card = bundle.read_card(made / "media/detectors/held")
+    assert card.report["attacks"] == report and card.largest_jump == report["limit"]
+    assert bundle.load(made / "media/detectors/held").card.largest_jump == report["limit"]
 
 
 def test_a_contact_sheet_shows_labels_that_held_out_scores_contradict(validated, tmp_path):

@@ -30,7 +30,8 @@ CARD_FILE = "bundle.json"
 @dataclass(frozen=True)
 class Card:
     """What `bundle.json` says. temperature divides the logits; scores in [fake_below, real_above] are INCONCLUSIVE.
-    reliability: what a score has meant for held-out images, see `calibration.reliability`."""
+    reliability: what a score has meant for held-out images, see `calibration.reliability`. largest_jump: change of the
+    log-odds under mild re-encodings beyond which no verdict is given, None for no limit; see `robustness`."""
 
     version: str
     architecture: str
@@ -43,6 +44,7 @@ class Card:
     training: dict[str, Any]
     report: dict[str, Any]
     reliability: list[dict[str, Any]] = field(default_factory=list)
+    largest_jump: float | None = None
 
     def outcome(self, score: float) -> Outcome:
         return outcome_of(score, self.fake_below, self.real_above)

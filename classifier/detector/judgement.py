@@ -34,7 +34,7 @@ def judge(detector: LoadedDetector, images: Sequence[Pixels]) -> list[Judgement]
         if index not in tested:
             judgements.append(Judgement(score, outcome, BETWEEN))
             continue
-        stands = robustness.settled(outcome, score, tested[index])
+        stands = robustness.settled(outcome, score, tested[index], detector.card.largest_jump)
         strip = {name: round(float(other), 4) for name, other in zip(robustness.MILD, tested[index], strict=True)}
         judgements.append(Judgement(score, stands, "" if stands == outcome else UNSTABLE, strip))
     return judgements

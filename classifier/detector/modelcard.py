@@ -51,7 +51,7 @@ def markdown(card: dict[str, Any]) -> str:
         f"{report['calibration_error']}. Sources with one class flatter these figures.",
         "",
         f"Thresholds: FAKE below {card['fake_below']}, REAL above {card['real_above']}, INCONCLUSIVE between or when a "
-        f"mild re-encoding overturns the score. {_decided(report['decided'])} Tables per source and per generator: "
+        f"mild re-encoding moves the score too far. {_decided(report['decided'])} Tables per source and per generator: "
         "report.md.",
         "",
     ]

@@ -60,10 +60,12 @@ def stability(detector: LoadedDetector, images: Sequence[Pixels]) -> Floats:
     return detector.scores(changed).reshape(len(images), len(MILD))
 
 
-def settled(outcome: Outcome, score: float, others: Floats) -> Outcome:
-    """The verdict that stands: INCONCLUSIVE when a mild change moves the score to the other side of 0.5."""
+def settled(outcome: Outcome, score: float, others: Floats, largest_jump: float | None = None) -> Outcome:
+    """The verdict that stands: INCONCLUSIVE when a mild change moves the score to the other side of 0.5, or further (in
+    log-odds) than `largest_jump`, which ordinary pictures hardly ever exceed and attacked ones do."""
     flips = np.any((np.asarray(others) > 0.5) != (score > 0.5))
-    return INCONCLUSIVE if flips else outcome
+    jumps = largest_jump is not None and disagreement(np.array([score]), np.asarray(others)[None])[0] > largest_jump
+    return INCONCLUSIVE if flips or jumps else outcome
 
 
 def disagreement(scores: Floats, others: Floats) -> Floats:
@@ -135,20 +137,20 @@ def attack_report(detector: LoadedDetector, images: Sequence[Pixels], targets: I
             turned = right & ((scores > 0.5) != (targets == 1))
             row = {"attack": f"{name} {epsilon}/255", "n": int(right.sum()), "success": _share(turned, right)}
             row["detected"] = _share(disagreement(scores, others) > limit, turned)
-            row["wrong_verdicts"] = _share(_wrong(detector, scores, others, targets), right)
+            row["wrong_verdicts"] = _share(_wrong(detector, scores, others, targets, limit), right)
             attacks.append(row)
     return {
         "limit": round(limit, 4),
         "false_alarms": _share(spread > limit, np.ones(len(images), bool)),
-        "clean_wrong": _share(_wrong(detector, clean, before, targets), right),
+        "clean_wrong": _share(_wrong(detector, clean, before, targets, limit), right),
         "attacks": attacks,
     }
 
 
-def _wrong(detector: LoadedDetector, scores: Floats, others: Floats, targets: Ints) -> np.ndarray:
+def _wrong(detector: LoadedDetector, scores: Floats, others: Floats, targets: Ints, limit: float) -> np.ndarray:
     """Which verdicts stand and are wrong."""
     pairs = zip(scores, others, strict=True)
-    verdicts = [settled(detector.card.outcome(float(score)), float(score), other) for score, other in pairs]
+    verdicts = [settled(detector.card.outcome(float(score)), float(score), other, limit) for score, other in pairs]
     allowed = [(INCONCLUSIVE, CLASS_NAMES[int(target)]) for target in targets]
     return np.array([verdict not in fine for verdict, fine in zip(verdicts, allowed, strict=True)])
 

@@ -14,6 +14,7 @@ from classifier.detector.manifest import Row
 from classifier.detector.networks import build
 from classifier.detector.preprocessing import Preprocessing, prepare
 from classifier.detector.ridge import balance, fit_ridge
+from classifier.detector.starting import load_start
 from classifier.detector.traces import SYMMETRIC, HighPass, Traces
 from classifier.detector.training import Config, train
 from tests.pictures import photo
@@ -182,3 +183,10 @@ def test_a_batch_of_joint_views_scores_as_each_alone(fusion):
     views = [detector.views(photo(300, 200, seed)) for seed in range(3)]
     assert detector.logits(views) == pytest.approx([float(detector.logits([one])[0]) for one in views], abs=1e-4)
     assert detector.logits([]).shape == (0,)
+
+
+def test_it_starts_from_the_network_of_another_bundle(trained):
+    model = build("fusion")[0]
+    load_start(model, trained[0] / "model.keras")
+    theirs = bundle.load(trained[0]).model.get_layer("levels").get_weights()
+    assert all(np.array_equal(a, b) for a, b in zip(model.get_layer("levels").get_weights(), theirs, strict=True))

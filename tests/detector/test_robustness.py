@@ -48,6 +48,13 @@ def test_a_verdict_that_mild_changes_overturn_is_not_given():
     assert max(said.stability.values()) < 0.5
 
 
+def test_a_score_that_jumps_further_than_usual_gives_no_verdict_either():
+    others = np.array([0.9, 0.999])
+    assert robustness.settled("REAL", 0.9, others) == "REAL"
+    assert robustness.settled("REAL", 0.9, others, largest_jump=5.0) == "REAL"
+    assert robustness.settled("REAL", 0.9, others, largest_jump=2.0) == "INCONCLUSIVE"
+
+
 def test_nothing_is_asked_of_the_network_for_no_images():
     assert judge(LoadedDetectorWithoutNetwork(), []) == []
 
