@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from classifier import services
-from classifier.detector import bundle, crossvalidation, linear, networks, starting, trivial
-from classifier.detector.crossvalidation import Predict, headline_folds, held_out, source_folds
+from classifier.detector import bundle, calibration, crossvalidation, evaluation, linear, networks, starting, trivial
+from classifier.detector.crossvalidation import Predict, group_folds, headline_folds, held_out, source_folds
 from classifier.detector.errors import BundleError, DetectorError
 from classifier.detector.manifest import Row
 from classifier.detector.tiers import TIERS
@@ -63,6 +63,19 @@ def cross_validate(
     if target and folds:
         _register(folds, dataclasses.replace(config, version=target.name), rows, target, measured)
     return text
+
+
+def cross_validate_within(
+    config: Config, rows: Sequence[Row], folder: Path, source: str, on_image: Step | None = None
+) -> str:
+    """Five-fold figures of an architecture inside one source, near-duplicates together, as Markdown. Features that
+    `cross_validate` left in the same folder are used."""
+    joint = networks.ARCHITECTURES.get(config.architecture, (None, None))[1]
+    folds = _folds(config, rows, folder, on_image) if joint and joint.joint else None
+    predict: Predict = folds.predict if folds else predictor(config, folder)
+    tested, logits = held_out(group_folds(rows, source), predict, folder / f"within-{source}")
+    measured = evaluation.report(tested, calibration.to_scores(logits), 0.5, 0.5)
+    return evaluation.markdown(measured, f"{config.architecture} inside {source}")
 
 
 def _folds(config: Config, rows: Sequence[Row], folder: Path, on_image: Step | None) -> linear.Folds:

@@ -99,6 +99,12 @@ def test_a_contact_sheet_shows_labels_that_held_out_scores_contradict(validated,
         run("audit_dataset", "--manifest", str(tmp_path / "m.csv"), "--held-out", str(tmp_path))
 
 
+def test_one_source_is_cross_validated_inside_itself_with_the_features_at_hand(validated):
+    _, options = validated
+    out, err = run("crossvalidate", *options, "--within", "s1")
+    assert "fusion inside s1" in out and "n = 20 (10 real, 10 AI)" in out and "Looking" not in err
+
+
 def test_explain_draws_heat_over_the_picture(tmp_path, db):
     photo(300, 200).save(tmp_path / "a.jpg")
     out, _ = run("explain", str(tmp_path / "a.jpg"), str(tmp_path / "heat.png"))

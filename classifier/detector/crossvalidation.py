@@ -9,6 +9,7 @@ fitted on the others.
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,18 @@ def source_folds(rows: Sequence[Row]) -> Iterator[Fold]:
         unseen = {row.subset for row in placed if row.split == "test" and row.label == "FAKE" and row.subset}
         kept = [row for row in placed if row.split == "test" or row.label == "REAL" or row.subset not in unseen]
         yield f"part-{index + 1}", kept
+
+
+def group_folds(rows: Sequence[Row], source: str) -> Iterator[Fold]:
+    """One source alone in five parts by near-duplicate group, the next part validation: the question that the original
+    project asked of its own images. Raises DatasetError when the source lacks a class."""
+    own = [row for row in rows if row.source == source]
+    require_both_classes(own, f"source {source}")
+    groups = sorted({row.group for row in own})
+    part = {groups[index]: rank % PARTS for rank, index in enumerate(np.random.default_rng(0).permutation(len(groups)))}
+    for test in range(PARTS):
+        names = {test: "test", (test + 1) % PARTS: "validation"}
+        yield f"{source}-{test + 1}", [replace(row, split=names.get(part[row.group], "train")) for row in own]
 
 
 def _parts(rows: Sequence[Row]) -> list[list[str]]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from classifier.detector import crossvalidation, trivial
-from classifier.detector.crossvalidation import headline_folds, held_out, source_folds, two_class_sources
+from classifier.detector.crossvalidation import group_folds, headline_folds, held_out, source_folds, two_class_sources
 from classifier.detector.errors import DatasetError
 from classifier.detector.manifest import Row, leaks
 from classifier.detector.training import predictor
@@ -66,6 +66,18 @@ def test_all_sources_in_five_parts_each_held_out_once_with_its_generators():
         assert not leaks(split)
         tested += [row.sha256 for row in parts["test"]]
     assert sorted(tested) == sorted(row.sha256 for row in rows)
+
+
+def test_inside_a_source_groups_stay_together_and_each_image_is_tested_once():
+    rows, _ = pretend(count=2)
+    rows = [dataclasses.replace(row, group=row.group[:-1]) for row in rows]  # ten images a group at most
+    tested = []
+    for _, split in group_folds(rows, "s1"):
+        assert {row.source for row in split} == {"s1"} and not leaks(split)
+        tested += [row.sha256 for row in split if row.split == "test"]
+    assert sorted(tested) == sorted(row.sha256 for row in rows if row.source == "s1")
+    with pytest.raises(DatasetError, match="source s9"):
+        list(group_folds(rows, "s9"))
 
 
 def test_a_killed_run_goes_on_with_the_folds_that_are_missing(rows, tmp_path):

@@ -23,6 +23,7 @@ class Command(BaseCommand):
         parser.add_argument("--name", help="register a detector under this version (architecture fusion)")
         parser.add_argument("--baseline", type=Path, help="the --output of another architecture, to show beside this")
         parser.add_argument("--tiers", action="store_true", help="also on degraded copies (architecture fusion)")
+        parser.add_argument("--within", metavar="SOURCE", help="instead: five-fold inside one source")
         parser.add_argument("--epochs", type=int, default=20)
         parser.add_argument("--minutes", type=float, default=15, help="time budget of each fold")
         parser.add_argument("--learning-rate", type=float, default=1e-3)
@@ -32,14 +33,18 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         from classifier.detector.training import Config
-        from classifier.heldout import cross_validate
+        from classifier.heldout import cross_validate, cross_validate_within
 
         names = ("architecture", "epochs", "minutes", "learning_rate", "start", "seed")
         config = Config(**{name: options[name] for name in names}, augment=not options["no_augmentation"])
         chosen = {key: options[key] for key in ("name", "baseline", "tiers")}
         try:
             rows = manifest.read(options["manifest"])
-            text = cross_validate(config, rows, options["output"], **chosen, on_image=counter("Looking"))
+            folder, look = options["output"], counter("Looking")
+            if options["within"]:
+                text = cross_validate_within(config, rows, folder, options["within"], look)
+            else:
+                text = cross_validate(config, rows, folder, **chosen, on_image=look)
         except DetectorError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(text)
