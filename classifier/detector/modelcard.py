@@ -90,7 +90,8 @@ def _tiers(tiers: dict[str, Any]) -> list[str]:
 
 def _attacks(attacks: dict[str, Any]) -> list[str]:
     rows = [
-        f"Attacks with full knowledge of the network; a clean picture raises a false alarm in "
+        "Attacks with full knowledge of the network but not of the test by re-encoding, on pictures that may have been "
+        f"trained on; a clean picture raises a false alarm in "
         f"{_share(attacks['false_alarms'])}, and stands with a wrong verdict in {_share(attacks['clean_wrong'])} of "
         "those on the right side of 0.5.",
         "",
