@@ -9,12 +9,12 @@ from typing import Any
 from classifier import services
 from classifier.detector import bundle, calibration, crossvalidation, evaluation, linear, networks, starting, trivial
 from classifier.detector.crossvalidation import Predict, group_folds, headline_folds, held_out, source_folds
-from classifier.detector.errors import BundleError, DetectorError
+from classifier.detector.errors import DetectorError
 from classifier.detector.manifest import Row
 from classifier.detector.tiers import TIERS
 from classifier.detector.training import Config, Step, card_of, predictor
 from classifier.models import Detector
-from classifier.retraining import publish
+from classifier.retraining import publish, unused_folder
 
 REPORT_FILE = "heldout.json"
 
@@ -33,13 +33,10 @@ def cross_validate(
     A run that was killed goes on when called again with the same folder. With `name`, a bundle trained on all rows is
     registered, calibrated on the held-out logits; only joint architectures can do that.
     """
-    joint = networks.ARCHITECTURES.get(config.architecture, (None, None))[1]
-    if (name or tiers) and not (joint and joint.joint):
+    target = unused_folder(name) if name else None
+    folds = _folds(config, rows, folder, on_image)
+    if (name or tiers) and not folds:
         raise DetectorError(f"--name and --tiers need a joint architecture such as fusion, not {config.architecture}")
-    target = Detector(version=name).folder if name else None
-    if target and (target / bundle.CARD_FILE).exists():
-        raise BundleError(f"version {name} exists already in {target}; choose another --name")
-    folds = _folds(config, rows, folder, on_image) if joint and joint.joint else None
     predict: Predict = folds.predict if folds else predictor(config, folder)
     one = held_out(headline_folds(rows), predict, folder / "headline")
     five = held_out(source_folds(rows), predict, folder / "sources")
@@ -55,7 +52,7 @@ def cross_validate(
     if folds:
         measured["history"] = _learning(folds, rows, folder / "learning.json")
     if tiers and folds:
-        measured["tiers"] = _tiers(folds, config, rows, folder, on_image)
+        measured["tiers"] = _tiers(folds, rows, folder, on_image)
     measured |= {"architecture": config.architecture, "seed": config.seed}
     (folder / REPORT_FILE).write_text(json.dumps(measured, indent=1), encoding="utf-8")
     text = crossvalidation.markdown(measured)
@@ -70,20 +67,22 @@ def cross_validate_within(
 ) -> str:
     """Five-fold figures of an architecture inside one source, near-duplicates together, as Markdown. Features that
     `cross_validate` left in the same folder are used."""
-    joint = networks.ARCHITECTURES.get(config.architecture, (None, None))[1]
-    folds = _folds(config, rows, folder, on_image) if joint and joint.joint else None
+    folds = _folds(config, rows, folder, on_image)
     predict: Predict = folds.predict if folds else predictor(config, folder)
     tested, logits = held_out(group_folds(rows, source), predict, folder / f"within-{source}")
     measured = evaluation.report(tested, calibration.to_scores(logits), 0.5, 0.5)
     return evaluation.markdown(measured, f"{config.architecture} inside {source}")
 
 
-def _folds(config: Config, rows: Sequence[Row], folder: Path, on_image: Step | None) -> linear.Folds:
+def _folds(config: Config, rows: Sequence[Row], folder: Path, on_image: Step | None) -> linear.Folds | None:
+    """For joint architectures: features of all rows, once. None for those that are trained anew in each fold."""
     model, spec = networks.build(config.architecture)
+    if not spec.joint:
+        return None
     if config.start:
         starting.load_start(model, Path(config.start))
     features = linear.extract(model, spec, rows, folder / "features", config.seed, on_step=on_image)
-    return linear.Folds(model, rows, features)
+    return linear.Folds(model, spec, rows, features)
 
 
 def _compact(rows: Sequence[Row], predict: Predict, folder: Path) -> dict[str, Any]:
@@ -103,17 +102,14 @@ def _learning(folds: linear.Folds, rows: Sequence[Row], kept: Path) -> list[dict
     return list(json.loads(kept.read_text()))
 
 
-def _tiers(
-    folds: linear.Folds, config: Config, rows: Sequence[Row], folder: Path, on_image: Step | None
-) -> dict[str, Any]:
+def _tiers(folds: linear.Folds, rows: Sequence[Row], folder: Path, on_image: Step | None) -> dict[str, Any]:
     """The headline's images, degraded; the networks are those of the clean headline."""
     sources = set(crossvalidation.two_class_sources(rows))
     tested = [row for row in rows if row.source in sources]
-    _, spec = networks.build(config.architecture)
-    found = {}
-    for tier in TIERS:
+    found = {"clean": held_out(headline_folds(rows), folds.predict, folder / "headline")}
+    for tier in [tier for tier in TIERS if tier != "clean"]:
         place = folder / f"features-{tier.replace(' ', '-')}"
-        degraded = linear.extract(folds.model, spec, tested, place, copies=1, tier=tier, on_step=on_image)
+        degraded = linear.extract(folds.model, folds.spec, tested, place, copies=1, tier=tier, on_step=on_image)
         predict = folds.predicting(tested, degraded)
         found[tier] = held_out(headline_folds(rows), predict, folder / f"headline-{tier.replace(' ', '-')}")
     figures = {tier: crossvalidation.headline(*measured) for tier, measured in found.items()}
@@ -125,10 +121,9 @@ def _register(
 ) -> Detector:
     everything = [dataclasses.replace(row, split="train") for row in rows]
     folds.fit(everything)
-    _, spec = networks.build(config.architecture)
     kept = ("headline", "baselines", "tiers", "history")
     report = measured["sources"] | {key: measured[key] for key in kept if key in measured}
-    card = card_of(config, spec, everything, []) | measured["reliability"] | {"report": report}
-    bundle.save(folds.model, target, {**card, "preprocessing": spec.as_dict()})
+    card = card_of(config, folds.spec, everything, []) | measured["reliability"] | {"report": report}
+    bundle.save(folds.model, target, {**card, "preprocessing": folds.spec.as_dict()})
     publish(target, report)
     return services.register_detector(target)

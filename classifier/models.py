@@ -16,7 +16,7 @@ from django.dispatch import receiver
 from django.urls import reverse
 from django.utils import timezone
 
-from classifier.detector.labels import FAKE, INCONCLUSIVE, REAL
+from classifier.detector.labels import BETWEEN, FAKE, INCONCLUSIVE, REAL, UNSTABLE
 
 Viewer = AbstractBaseUser | AnonymousUser
 
@@ -34,10 +34,10 @@ class GroundTruth(models.TextChoices):
 
 
 class Reason(models.TextChoices):
-    """Why a verdict is inconclusive; the values are those of `detector.judgement`."""
+    """Why a verdict is inconclusive."""
 
-    BETWEEN = "between", "The score lies between the two thresholds."
-    UNSTABLE = "unstable", "Saving the picture again, hardly changed, moves the score too far."
+    BETWEEN = BETWEEN, "The score lies between the two thresholds."
+    UNSTABLE = UNSTABLE, "Saving the picture again, hardly changed, moves the score too far."
 
 
 class State(models.TextChoices):

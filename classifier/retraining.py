@@ -36,9 +36,7 @@ def train_candidate(
     With `baseline` the original project's network is trained on the same images and reported beside it.
     """
     rows = manifest.read(manifest_path)
-    folder = Detector(version=config.version).folder
-    if (folder / bundle.CARD_FILE).exists():
-        raise BundleError(f"version {config.version} exists already in {folder}; choose another --name")
+    folder = unused_folder(config.version)
     extra: dict[str, Any] = {}
     if baseline:
         original = dataclasses.replace(config, **BASELINE, version="baseline")
@@ -46,6 +44,14 @@ def train_candidate(
     card = train(config, rows, folder, on_epoch, on_step)
     publish(folder, card.report | extra)
     return services.register_detector(folder)
+
+
+def unused_folder(version: str) -> Path:
+    """Where a bundle of this version will lie. Raises BundleError when one is there."""
+    folder = Detector(version=version).folder
+    if (folder / bundle.CARD_FILE).exists():
+        raise BundleError(f"version {version} exists already in {folder}; choose another --name")
+    return folder
 
 
 def publish(folder: Path, report: dict[str, Any]) -> None:
@@ -93,7 +99,7 @@ def attacked(detector: Detector, rows: list[manifest.Row], count: int, seed: int
         here = [row for row in rows if row.label == label]
         chosen += [here[index] for index in rng.permutation(len(here))[: count // 2]]
     loaded = bundle.load(detector.folder)
-    views = [evaluation.views_of(row, loaded) for row in chosen]
+    views = [evaluation.views_of(row, loaded.card.preprocessing) for row in chosen]
     found = robustness.attack_report(loaded, views, evaluation.targets_of(chosen))
     if save:
         card = json.loads((detector.folder / bundle.CARD_FILE).read_text(encoding="utf-8"))

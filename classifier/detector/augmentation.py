@@ -1,9 +1,9 @@
 """What the web does to pictures, alike to both classes during training (CNNDetection, arXiv 1912.11035; SAFE)."""
 
-import io
-
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
+
+from classifier.detector.preprocessing import resaved
 
 Rng = np.random.Generator
 SMALLEST_SIDE = 96
@@ -64,14 +64,10 @@ def blur(image: Image.Image, rng: Rng) -> Image.Image:
 
 def compress(image: Image.Image, rng: Rng) -> Image.Image:
     """Save and reload as JPEG (quality 30–100, 4:2:0 or 4:4:4) or, one time in four, WebP (quality 40–95)."""
-    buffer = io.BytesIO()
     if rng.random() < 0.25:
-        image.save(buffer, "WEBP", quality=int(rng.integers(40, 96)), method=0)
-    else:
-        subsampling = int(rng.choice([0, 2]))
-        image.save(buffer, "JPEG", quality=int(rng.integers(30, 101)), subsampling=subsampling)
-    with Image.open(buffer) as reloaded:
-        return reloaded.convert("RGB")
+        return resaved(image, "WEBP", quality=int(rng.integers(40, 96)), method=0)
+    subsampling = int(rng.choice([0, 2]))
+    return resaved(image, "JPEG", quality=int(rng.integers(30, 101)), subsampling=subsampling)
 
 
 def erase(pixels: np.ndarray, rng: Rng) -> np.ndarray:

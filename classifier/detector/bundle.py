@@ -157,14 +157,19 @@ def load(folder: Path) -> LoadedDetector:
     if (received := file_digest(path)) != card.sha256:
         raise BundleError(f"{path}: expected sha256 {card.sha256}, received {received}; the file was altered")
     with _native_chatter_hidden():
-        import keras
-
-        from classifier.detector import traces  # noqa: F401  # registers its layers
-
-        detector = LoadedDetector(card, keras.saving.load_model(path, compile=False, safe_mode=True))
+        detector = LoadedDetector(card, read_model(path))
         size = card.preprocessing.size
         detector.logits([np.zeros((len(card.preprocessing.weights), size, size, 3), np.uint8)])  # trace the graph now
     return detector
+
+
+def read_model(path: Path) -> "keras.Model":
+    """A saved network, our own layers known, nothing pickled executed."""
+    import keras
+
+    from classifier.detector import traces  # noqa: F401  # registers its layers
+
+    return keras.saving.load_model(path, compile=False, safe_mode=True)
 
 
 @contextlib.contextmanager

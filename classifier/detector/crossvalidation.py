@@ -1,7 +1,7 @@
 """Held-out figures: every score comes from a network that saw nothing of the image's source.
 
 Two plans. The **headline** holds out each source of both classes alone and scores within it: sources with one class
-can be told apart by topic and pipeline, so figures over all of them flatter. **leave_sources_out** splits all sources
+can be told apart by topic and pipeline, so figures over all of them flatter. The other splits all **sources**
 into five parts; it flatters so, but covers every camera and generator. Thresholds that are reported on a source were
 fitted on the others.
 """
@@ -162,7 +162,7 @@ def headline(rows: Sequence[Row], logits: Floats) -> dict[str, Any]:
     for name in names:
         here = sources == name
         values = dict(metrics.summary(targets[here], scores[here]))
-        decided = _decided(targets, logits, here)
+        decided = evaluation.three_way(targets[here], *_by_the_others(targets, logits, here))
         figures = {key: evaluation.clean(values[key]) for key in FIGURES}
         folds.append({"source": name, "n": int(here.sum()), **figures, "decided": decided})
     drawn = [metrics.draws(targets[sources == name], scores[sources == name], FIGURES) for name in names]
@@ -182,17 +182,15 @@ def overall(rows: Sequence[Row], logits: Floats) -> dict[str, Any]:
     scores, fake, real = np.zeros(len(rows)), np.zeros(len(rows)), np.zeros(len(rows))
     for name in np.unique(sources):
         here = sources == name
-        fitted = calibration.calibrate(targets[~here], logits[~here])
-        scores[here] = calibration.to_scores(logits[here], fitted["temperature"])
-        fake[here], real[here] = fitted["fake_below"], fitted["real_above"]
+        scores[here], fake[here], real[here] = _by_the_others(targets, logits, here)
     return evaluation.report(rows, scores, fake, real)
 
 
-def _decided(targets: Ints, logits: Floats, here: np.ndarray) -> dict[str, float | None]:
-    """Three-way verdicts of one source, the thresholds fitted on the others."""
+def _by_the_others(targets: Ints, logits: Floats, here: np.ndarray) -> tuple[Floats, float, float]:
+    """Scores of one source and the two thresholds for it, calibrated on all other sources."""
     fitted = calibration.calibrate(targets[~here], logits[~here])
     scores = calibration.to_scores(logits[here], fitted["temperature"])
-    return evaluation.three_way(targets[here], scores, fitted["fake_below"], fitted["real_above"])
+    return scores, fitted["fake_below"], fitted["real_above"]
 
 
 def reliability(rows: Sequence[Row], logits: Floats) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from classifier.detector.metrics import (
     summary,
     wilson,
 )
-from classifier.detector.preprocessing import Pixels
+from classifier.detector.preprocessing import Pixels, Preprocessing, prepare
 from classifier.detector.tiers import TIERS, Tier
 
 HEADLINE = ("accuracy", "precision", "recall", "f1", "balanced_accuracy", "auroc", "fakes_found", "brier")
@@ -34,12 +34,12 @@ def targets_of(rows: Sequence[Row]) -> Ints:
     return np.array([CLASS_NAMES.index(row.label) for row in rows])
 
 
-def views_of(row: Row, detector: LoadedDetector, tier: Tier = TIERS["clean"]) -> Pixels:
-    """The serving views of a row; the scaled-down picture is read where the manifest has one."""
+def views_of(row: Row, spec: Preprocessing, tier: Tier = TIERS["clean"]) -> Pixels:
+    """The serving views of a row after a tier; the scaled-down picture is read where the manifest has one."""
     whole = read_rgb(row.whole, ANY_SIZE) if row.whole else None
-    if detector.card.preprocessing.view == "whole" and whole:
-        return detector.views(whole, whole)
-    return detector.views(tier(read_rgb(row.path, ANY_SIZE), row.longest), whole)
+    if spec.view == "whole" and whole:
+        return prepare(whole, spec, whole)
+    return prepare(tier(read_rgb(row.path, ANY_SIZE), row.longest), spec, whole)
 
 
 def predict_logits(
@@ -52,7 +52,7 @@ def predict_logits(
     logits: list[Floats] = []
     waiting: list[Pixels] = []
     for index, row in enumerate(rows, 1):
-        waiting.append(views_of(row, detector, tier))
+        waiting.append(views_of(row, detector.card.preprocessing, tier))
         if len(waiting) == 8 or index == len(rows):
             logits.append(detector.logits(waiting))
             waiting = []
@@ -93,7 +93,7 @@ def three_way(targets: Ints, scores: Floats, fake_below: Edges, real_above: Edge
         "real_called_fake": fake[targets == 1],
         "fake_called_real": real[targets == 0],
     }
-    return {name: clean(_share(values)) for name, values in mean.items()}
+    return {name: share(values) for name, values in mean.items()}
 
 
 def per_source(rows: Sequence[Row], scores: Floats, fake_below: Edges) -> Iterator[dict[str, Any]]:
@@ -113,7 +113,7 @@ def per_source(rows: Sequence[Row], scores: Floats, fake_below: Edges) -> Iterat
             "fake": int(np.sum(targets[here] == 0)),
             "interval": [clean(edge) for edge in wilson(hits, int(here.sum()))],
             **{name: clean(values[name]) for name in ("accuracy", "balanced_accuracy", "auroc")},
-            "real_called_fake": clean(_share(called_fake[here & (targets == 1)])),
+            "real_called_fake": share(called_fake[here & (targets == 1)]),
         }
 
 
@@ -128,14 +128,15 @@ def per_generator(rows: Sequence[Row], scores: Floats, fake_below: Edges) -> Ite
         yield {
             "generator": str(name),
             "n": int(here.sum()),
-            "found": clean(_share(below)),
+            "found": share(below),
             "interval": [clean(edge) for edge in wilson(int(below.sum()), int(here.sum()))],
-            "called_fake": clean(_share(called_fake[here])),
+            "called_fake": share(called_fake[here]),
         }
 
 
-def _share(values: np.ndarray) -> float:
-    return float(values.mean()) if len(values) else math.nan
+def share(values: np.ndarray) -> float | None:
+    """The share of true values, None where there are none to count."""
+    return clean(float(values.mean()) if len(values) else math.nan)
 
 
 def markdown(measured: dict[str, Any], title: str) -> str:
@@ -168,8 +169,8 @@ def markdown(measured: dict[str, Any], title: str) -> str:
     lines += [
         "",
         f"Calibration error (ECE) {measured['calibration_error']}. With thresholds: {decided['share']:.0%} decided, "
-        f"{_percent(decided['accuracy'])} of those right, {_percent(decided['real_called_fake'])} of real called AI, "
-        f"{_percent(decided['fake_called_real'])} of AI called real.",
+        f"{percent(decided['accuracy'])} of those right, {percent(decided['real_called_fake'])} of real called AI, "
+        f"{percent(decided['fake_called_real'])} of AI called real.",
     ]
     header = "| source | real | AI | accuracy | 95 % interval | balanced accuracy | AUROC | real called AI |"
     lines += ["", header, "| --- " * 8 + "|"]
@@ -186,8 +187,9 @@ def markdown(measured: dict[str, Any], title: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{share:.0%}"
+def percent(value: float | None) -> str:
+    """A share in words, a dash where nothing could be measured."""
+    return "–" if value is None else f"{value:.0%}"
 
 
 def thin(x: Floats, y: Floats, points: int = 200) -> list[tuple[float, float]]:

@@ -5,10 +5,8 @@ from dataclasses import dataclass, field
 
 from classifier.detector import robustness
 from classifier.detector.bundle import LoadedDetector
-from classifier.detector.labels import INCONCLUSIVE, Outcome
+from classifier.detector.labels import BETWEEN, INCONCLUSIVE, UNSTABLE, Outcome
 from classifier.detector.preprocessing import Pixels
-
-BETWEEN, UNSTABLE = "between", "unstable"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ Outcome = Literal["FAKE", "REAL", "INCONCLUSIVE"]
 FAKE: Final = "FAKE"
 REAL: Final = "REAL"
 INCONCLUSIVE: Final = "INCONCLUSIVE"
+BETWEEN: Final = "between"
+UNSTABLE: Final = "unstable"
 CLASS_NAMES: Final[tuple[Label, Label]] = (FAKE, REAL)
 
 

@@ -13,11 +13,11 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from classifier.detector import evaluation
 from classifier.detector.augmentation import augment, recompress
 from classifier.detector.bundle import compile_forward
 from classifier.detector.decoding import read_rgb
-from classifier.detector.labels import CLASS_NAMES
-from classifier.detector.manifest import ANY_SIZE, Row
+from classifier.detector.manifest import ANY_SIZE, Row, digest
 from classifier.detector.preprocessing import Pixels, Preprocessing, cut_at_random, prepare, scale_down
 from classifier.detector.ridge import Array, balance, fit_ridge
 from classifier.detector.tiers import TIERS
@@ -26,6 +26,8 @@ Step = Callable[[int, int], None]
 COPIES = 2
 """Views of each image that are fitted: as served, and augmented as the web would."""
 CHUNK = 8
+HEAD = ("standard", "logit")
+"""The layers that are fitted."""
 PENALTY = {"levels": 2.0, "traces": 0.1}
 """Ridge penalty of each part, relative to the mean squared length of its standardised features."""
 
@@ -33,12 +35,10 @@ PENALTY = {"levels": 2.0, "traces": 0.1}
 def views_of(row: Row, spec: Preprocessing, copy: int, seed: int, tier: str = "clean") -> Pixels:
     """(views, size, size, 3): copy 0 exactly as served (the tier applied before), later ones augmented, each alike for
     both classes."""
-    image = read_rgb(row.path, ANY_SIZE)
-    whole = read_rgb(row.whole, ANY_SIZE) if row.whole else None
     if copy == 0:
-        degraded = TIERS[tier](image, row.longest)
-        return prepare(degraded, spec, whole or scale_down(degraded))
-    whole = whole or scale_down(image)
+        return evaluation.views_of(row, spec, TIERS[tier])
+    image = read_rgb(row.path, ANY_SIZE)
+    whole = read_rgb(row.whole, ANY_SIZE) if row.whole else scale_down(image)
     rng = np.random.default_rng((seed, copy, int(row.sha256[:12], 16)))
     return prepare(augment(cut_at_random(image, 256, rng), rng), spec, recompress(whole, rng))
 
@@ -98,7 +98,7 @@ def fit_head(model: keras.Model, features: npt.NDArray[np.float16], rows: Sequen
     """
     n, copies, width = features.shape
     x = np.array(features, np.float32).reshape(n * copies, width)
-    targets = np.repeat([2.0 * CLASS_NAMES.index(row.label) - 1 for row in rows], copies).astype(np.float32)
+    targets = np.repeat(2.0 * evaluation.targets_of(rows) - 1, copies).astype(np.float32)
     weights = np.repeat(balance(rows), copies)
     mean, deviation = x.mean(axis=0), x.std(axis=0) + 1e-3
     x -= mean
@@ -130,14 +130,25 @@ def logits_of(model: keras.Model, features: npt.NDArray[np.float16]) -> Array:
 class Folds:
     """Fits the head anew for each fold of a cross-validation, on features that were extracted once."""
 
-    def __init__(self, model: keras.Model, rows: Sequence[Row], features: npt.NDArray[np.float16]) -> None:
-        self.model, self.rows, self.features = model, rows, features
+    def __init__(
+        self, model: keras.Model, spec: Preprocessing, rows: Sequence[Row], features: npt.NDArray[np.float16]
+    ) -> None:
+        self.model, self.spec, self.rows, self.features = model, spec, rows, features
+        self.fitted: dict[str, list[list[Array]]] = {}
         self.place = {row.sha256: index for index, row in enumerate(rows)}
 
     def fit(self, split: Sequence[Row]) -> None:
-        """The head from every row of `split` that is not in its test part; nothing is left to validate with."""
+        """The head from every row of `split` that is not in its test part; nothing is left to validate with. The same
+        split is fitted once."""
+        layers = [self.model.get_layer(name) for name in HEAD]
+        key = digest(split)
+        if key in self.fitted:
+            for layer, weights in zip(layers, self.fitted[key], strict=True):
+                layer.set_weights(weights)
+            return
         training = [row for row in split if row.split != "test"]
         fit_head(self.model, self.features[[self.place[row.sha256] for row in training]], training)
+        self.fitted[key] = [layer.get_weights() for layer in layers]
 
     def logits(self, rows: Sequence[Row]) -> Array:
         """Logits (n,) of rows as served, by the head as it was fitted last."""

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from classifier.detector.evaluation import percent
+
 DECIDED = ("share", "accuracy", "real_called_fake", "fake_called_real")
 MISUSE = (
     "as the sole evidence about a picture or a person: not in court, not in journalism, not for moderation without "
@@ -78,7 +80,7 @@ def _headline(report: dict[str, Any]) -> list[str]:
 
 
 def _decided(decided: dict[str, float | None]) -> str:
-    share, right, accused, missed = (_share(decided[key]) for key in DECIDED)
+    share, right, accused, missed = (percent(decided[key]) for key in DECIDED)
     return f"{share} decided, {right} of those right, {accused} of real called FAKE, {missed} of AI called REAL."
 
 
@@ -92,14 +94,14 @@ def _attacks(attacks: dict[str, Any]) -> list[str]:
     rows = [
         "Attacks with full knowledge of the network but not of the test by re-encoding, on pictures that may have been "
         f"trained on; a clean picture raises a false alarm in "
-        f"{_share(attacks['false_alarms'])}, and stands with a wrong verdict in {_share(attacks['clean_wrong'])} of "
+        f"{percent(attacks['false_alarms'])}, and stands with a wrong verdict in {percent(attacks['clean_wrong'])} of "
         "those on the right side of 0.5.",
         "",
         "| attack | n | score turned over | noticed | wrong verdict stands |",
         "| --- | --- | --- | --- | --- |",
     ]
     for row in attacks["attacks"]:
-        shares = [_share(row[key]) for key in ("success", "detected", "wrong_verdicts")]
+        shares = [percent(row[key]) for key in ("success", "detected", "wrong_verdicts")]
         rows.append(f"| {row['attack']} | {row['n']} | {' | '.join(shares)} |")
     return [*rows, ""]
 
@@ -111,19 +113,15 @@ def _worst(report: dict[str, Any]) -> list[str]:
     if accused:
         worst = max(accused, key=lambda row: row["real_called_fake"])
         lines.append(
-            f"- Worst source of real photographs: {worst['source']}, {_share(worst['real_called_fake'])} of "
+            f"- Worst source of real photographs: {worst['source']}, {percent(worst['real_called_fake'])} of "
             f"{worst['real']} called FAKE."
         )
     if missed:
         named = sorted(missed, key=lambda row: row["found"])[:3]
-        told = ", ".join(f"{row['generator']} ({_share(row['found'])} of {row['n']} below 0.5)" for row in named)
+        told = ", ".join(f"{row['generator']} ({percent(row['found'])} of {row['n']} below 0.5)" for row in named)
         lines.append(f"- Generators missed most: {told}.")
     return lines
 
 
 def _range(edges: list[float | None]) -> str:
     return f"95 %: {edges[0]} to {edges[1]}"
-
-
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{value:.0%}"

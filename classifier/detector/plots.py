@@ -38,8 +38,8 @@ def _save(figure: Figure, path: Path) -> Path:
 
 
 def _curve(axes: Axes, report: dict[str, Any], name: str) -> None:
-    history = report.get("history", [])
-    by = "epoch" if history and "epoch" in history[0] else "sources"
+    history = report["history"]
+    by = "epoch" if "epoch" in history[0] else "sources"
     steps = [entry[by] for entry in history]
     axes.plot(steps, [entry[name] for entry in history], color=QUIET, label="training")
     axes.plot(steps, [entry[f"val_{name}"] for entry in history], color=REAL, label="held-out sources")

@@ -80,8 +80,13 @@ def scale_down(image: Image.Image) -> Image.Image:
     """
     if image.width <= WHOLE[0] and image.height <= WHOLE[1]:
         return image
+    return resaved(ImageOps.contain(image, WHOLE, Image.Resampling.LANCZOS), "JPEG", quality=76)
+
+
+def resaved(image: Image.Image, form: str, **options: Any) -> Image.Image:
+    """Save as `form` with Pillow's options and read again: RGB → RGB, with what the codec did to it."""
     buffer = io.BytesIO()
-    ImageOps.contain(image, WHOLE, Image.Resampling.LANCZOS).save(buffer, "JPEG", quality=76)
+    image.save(buffer, form, **options)
     with Image.open(buffer) as reloaded:
         return reloaded.convert("RGB")
 
@@ -90,14 +95,7 @@ def reencode(squares: Pixels, quality: int | None) -> Pixels:
     """JPEG-encode (4:2:0) and decode each square at `quality`, each alone, so that no square touches another."""
     if quality is None:
         return squares
-    return np.stack([_through_jpeg(square, quality) for square in squares])
-
-
-def _through_jpeg(square: Pixels, quality: int) -> Pixels:
-    buffer = io.BytesIO()
-    Image.fromarray(square).save(buffer, "JPEG", quality=quality)
-    with Image.open(buffer) as decoded:
-        return np.array(decoded)
+    return np.stack([np.asarray(resaved(Image.fromarray(square), "JPEG", quality=quality)) for square in squares])
 
 
 def _at_least(image: Image.Image, size: int) -> Image.Image:
@@ -108,8 +106,8 @@ def _at_least(image: Image.Image, size: int) -> Image.Image:
 
 
 def _mirrored(image: Image.Image, size: int) -> Image.Image:
-    """The image continued by its mirror image to the right and below, so that each side has `size` px or more; one
-    that is larger than 224 px stays as it is."""
+    """The image continued by its mirror image to the right and below, so that each side has `size` px or more; a
+    larger side stays as it is."""
     right, below = max(0, size - image.width), max(0, size - image.height)
     if not right and not below:
         return image

@@ -5,8 +5,8 @@ of an ordinary picture little; an adversarial perturbation is small enough for t
 ("Feature Squeezing", arXiv 1704.01155). One measurement serves both: verdicts that don't survive are not given.
 """
 
-import io
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,22 +14,13 @@ from PIL import Image, ImageFilter
 
 from classifier.detector.bundle import LoadedDetector
 from classifier.detector.errors import DetectorError
+from classifier.detector.evaluation import share
 from classifier.detector.labels import CLASS_NAMES, INCONCLUSIVE, Outcome
 from classifier.detector.metrics import Floats, Ints
-from classifier.detector.preprocessing import Pixels
+from classifier.detector.preprocessing import Pixels, resaved
 
 EPSILONS = (2, 8)
 """Largest change of any pixel value, of 255, that an attack may make."""
-
-
-def _saved(form: str, quality: int) -> Callable[[Image.Image], Image.Image]:
-    def save(square: Image.Image) -> Image.Image:
-        buffer = io.BytesIO()
-        square.save(buffer, form, quality=quality)
-        with Image.open(buffer) as reloaded:
-            return reloaded.convert("RGB")
-
-    return save
 
 
 def _resized(square: Image.Image) -> Image.Image:
@@ -38,9 +29,9 @@ def _resized(square: Image.Image) -> Image.Image:
 
 
 MILD: dict[str, Callable[[Image.Image], Image.Image]] = {
-    "JPEG 85": _saved("JPEG", 85),
-    "JPEG 70": _saved("JPEG", 70),
-    "WebP 80": _saved("WEBP", 80),
+    "JPEG 85": partial(resaved, form="JPEG", quality=85),
+    "JPEG 70": partial(resaved, form="JPEG", quality=70),
+    "WebP 80": partial(resaved, form="WEBP", quality=80),
     "scaled to 90 %": _resized,
     "slightly blurred": lambda square: square.filter(ImageFilter.GaussianBlur(0.5)),
 }
@@ -135,14 +126,14 @@ def attack_report(detector: LoadedDetector, images: Sequence[Pixels], targets: I
             attacked = attack(detector, images, targets, epsilon, steps)
             scores, others = detector.scores(attacked), stability(detector, attacked)
             turned = right & ((scores > 0.5) != (targets == 1))
-            row = {"attack": f"{name} {epsilon}/255", "n": int(right.sum()), "success": _share(turned, right)}
-            row["detected"] = _share(disagreement(scores, others) > limit, turned)
-            row["wrong_verdicts"] = _share(_wrong(detector, scores, others, targets, limit), right)
+            row = {"attack": f"{name} {epsilon}/255", "n": int(right.sum()), "success": share(turned[right])}
+            row["detected"] = share((disagreement(scores, others) > limit)[turned])
+            row["wrong_verdicts"] = share(_wrong(detector, scores, others, targets, limit)[right])
             attacks.append(row)
     return {
         "limit": round(limit, 4),
-        "false_alarms": _share(spread > limit, np.ones(len(images), bool)),
-        "clean_wrong": _share(_wrong(detector, clean, before, targets, limit), right),
+        "false_alarms": share(spread > limit),
+        "clean_wrong": share(_wrong(detector, clean, before, targets, limit)[right]),
         "attacks": attacks,
     }
 
@@ -153,7 +144,3 @@ def _wrong(detector: LoadedDetector, scores: Floats, others: Floats, targets: In
     verdicts = [settled(detector.card.outcome(float(score)), float(score), other, limit) for score, other in pairs]
     allowed = [(INCONCLUSIVE, CLASS_NAMES[int(target)]) for target in targets]
     return np.array([verdict not in fine for verdict, fine in zip(verdicts, allowed, strict=True)])
-
-
-def _share(what: np.ndarray, among: np.ndarray) -> float | None:
-    return round(float(what[among].mean()), 4) if among.any() else None

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from classifier.detector.bundle import read_model
 from classifier.detector.errors import DetectorError
 
 
@@ -17,9 +18,7 @@ def load_start(model: keras.Model, path: Path) -> None:
     file does not have (the logit) keep their random weights. Raises DetectorError when the shapes don't match.
     """
     if path.suffix == ".keras":
-        from classifier.detector import traces  # noqa: F401  # registers its layers
-
-        model.set_weights(keras.saving.load_model(path, compile=False, safe_mode=True).get_weights())
+        model.set_weights(read_model(path).get_weights())
         return
     network = next((layer for layer in model.layers if layer.name == "levels"), model)
     wanted = [layer for layer in network.layers if layer.name.startswith("conv_")]

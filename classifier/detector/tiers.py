@@ -4,19 +4,13 @@ They act on native pixels. Datasets keep a native part of each picture beside th
 whole is left as it is, because at 224 px hardly anything of a compression or a rescaling of the original is left.
 """
 
-import io
 from collections.abc import Callable
 
 from PIL import Image, ImageFilter
 
+from classifier.detector.preprocessing import resaved
+
 Tier = Callable[[Image.Image, int], Image.Image]
-
-
-def _saved(image: Image.Image, form: str, quality: int) -> Image.Image:
-    buffer = io.BytesIO()
-    image.save(buffer, form, quality=quality)
-    with Image.open(buffer) as reloaded:
-        return reloaded.convert("RGB")
 
 
 def _scaled(image: Image.Image, factor: float, resample: Image.Resampling = Image.Resampling.LANCZOS) -> Image.Image:
@@ -25,12 +19,12 @@ def _scaled(image: Image.Image, factor: float, resample: Image.Resampling = Imag
 
 
 def _jpeg(quality: int) -> Tier:
-    return lambda image, longest: _saved(image, "JPEG", quality)
+    return lambda image, longest: resaved(image, "JPEG", quality=quality)
 
 
 def _shared(limit: int, quality: int) -> Tier:
     """The whole picture's longest side brought down to `limit` px, then JPEG: this part of it shrinks as much."""
-    return lambda image, longest: _saved(_scaled(image, limit / max(longest, *image.size)), "JPEG", quality)
+    return lambda image, longest: resaved(_scaled(image, limit / max(longest, *image.size)), "JPEG", quality=quality)
 
 
 TIERS: dict[str, Tier] = {
@@ -38,7 +32,7 @@ TIERS: dict[str, Tier] = {
     "jpeg 90": _jpeg(90),
     "jpeg 75": _jpeg(75),
     "jpeg 50": _jpeg(50),
-    "webp 80": lambda image, longest: _saved(image, "WEBP", 80),
+    "webp 80": lambda image, longest: resaved(image, "WEBP", quality=80),
     "web": _shared(768, 60),
     "hard": _shared(512, 40),
     "blur": lambda image, longest: image.filter(ImageFilter.GaussianBlur(1)),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from classifier.detector.labels import CLASS_NAMES
+from classifier.detector.evaluation import targets_of
 from classifier.detector.manifest import Row
 from classifier.detector.metrics import Floats
 from classifier.detector.ridge import Array, balance, fit_ridge
@@ -28,7 +28,7 @@ def fit_and_predict(training: Sequence[Row], tested: Sequence[Row]) -> Floats:
     """Logits (n,) of the tested rows by ridge regression on the standardised features of the training rows."""
     known = features(training)
     mean, deviation = known.mean(axis=0), known.std(axis=0) + 1e-6
-    targets = np.array([2.0 * CLASS_NAMES.index(row.label) - 1 for row in training], np.float32)
+    targets = (2.0 * targets_of(training) - 1).astype(np.float32)
     beta, bias = fit_ridge((known - mean) / deviation, targets, balance(training), penalty=1e-3)
     return np.asarray((features(tested) - mean) / deviation @ beta + bias, np.float64)
 
