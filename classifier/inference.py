@@ -6,6 +6,7 @@ import logging
 import time
 import uuid
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -27,6 +28,7 @@ from classifier.models import Detector, Image, State, Verdict, remove_files
 
 logger = logging.getLogger(__name__)
 
+THREADS = 2
 THUMBNAIL, DISPLAY = (320, 320), (1600, 1600)
 UNEXPECTED = "Something went wrong on our side while reading this picture. Please try again."
 
@@ -102,7 +104,9 @@ def _loaded(version: str, sha256: str) -> bundle.LoadedDetector:
 
 
 def _classify(claimed: list[Image], token: uuid.UUID, detector: Detector, loaded: bundle.LoadedDetector) -> None:
-    prepared = [ready for image in claimed if (ready := _prepare_or_fail(image, token, loaded))]
+    with ThreadPoolExecutor(THREADS) as pool:  # Pillow lets go of the interpreter while it decodes
+        coming = [(image, pool.submit(_prepare, image, loaded)) for image in claimed]
+        prepared = [ready for image, future in coming if (ready := _prepared_or_failed(image, token, future))]
     started = time.perf_counter()
     judgements = judge(loaded, [ready.views for ready in prepared])
     forward = (time.perf_counter() - started) / max(1, len(prepared))
@@ -119,12 +123,12 @@ def _classify(claimed: list[Image], token: uuid.UUID, detector: Detector, loaded
         )
 
 
-def _prepare_or_fail(image: Image, token: uuid.UUID, loaded: bundle.LoadedDetector) -> Prepared | None:
+def _prepared_or_failed(image: Image, token: uuid.UUID, coming: "Future[Prepared]") -> Prepared | None:
     mine = Image.objects.filter(pk=image.pk, claim=token)
     try:
         # Still alive: a batch of huge pictures may outlast one claim, so all of it is renewed.
         Image.objects.filter(claim=token).update(claimed_at=timezone.now())
-        return _prepare(image, loaded)
+        return coming.result()
     except (UnreadableImage, FileNotFoundError) as error:
         reason = str(error) if isinstance(error, UnreadableImage) else "the stored file is missing"
         mine.update(state=State.FAILED, claim=None, error=f"This picture can't be analysed: {reason}.")

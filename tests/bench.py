@@ -19,6 +19,7 @@ IMAGES = 120
 ROWS = 100_000
 BARE = """
 import time, statistics, json, sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from django.conf import settings
 from classifier import services
@@ -28,7 +29,9 @@ from classifier.detector.judgement import judge
 loaded = bundle.load(services.active_detector().folder)
 files = sorted(Path({folder!r}).glob('*.jpg'))
 def decode(some): return [read_rgb(path) for path in some]
-def run(some): judge(loaded, [loaded.views(image) for image in decode(some)])
+pool = ThreadPoolExecutor(2)
+def ready(path): return loaded.views(read_rgb(path))
+def run(some): judge(loaded, list(pool.map(ready, some)))
 batches = [files[i:i + 8] for i in range(0, len(files), 8)]
 run(batches[0])
 start = time.perf_counter(); [run(batch) for batch in batches]; whole = time.perf_counter() - start

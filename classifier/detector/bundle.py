@@ -106,7 +106,27 @@ class LoadedDetector:
     def __init__(self, card: Card, model: "keras.Model") -> None:
         self.card = card
         self.model = model
-        self._forward = compile_forward(model, card.preprocessing)
+        spec = card.preprocessing
+        if spec.joint:
+            import keras
+
+            features = model.get_layer("features")
+            self._forward = compile_forward(keras.Model(model.input, features.output), spec)
+            of_crops = keras.ops.concatenate(features.input[1::2], axis=1)  # whole, crops, whole, crops
+            self._crops = compile_forward(keras.Model(model.input, of_crops), spec)
+            self._head = compile_head(model)
+            widths = [part.shape[-1] for part in features.input]
+            self._of_crops = np.repeat(np.arange(len(widths)) % 2 == 1, widths)
+        else:
+            self._forward = compile_forward(model, spec)
+
+    def warm_up(self) -> None:
+        """Trace the graphs now, so that the first image does not wait for it."""
+        spec = self.card.preprocessing
+        black = [np.zeros((len(spec.weights), spec.size, spec.size, 3), np.uint8)]
+        seen = self.see(black)
+        if spec.joint:
+            self.see_again(seen, black)
 
     def views(self, image: Image.Image, whole: Image.Image | None = None) -> Pixels:
         """RGB image → (views, size, size, 3) uint8: everything of the image that the network will see."""
@@ -114,23 +134,59 @@ class LoadedDetector:
 
     def scores(self, images: list[Pixels]) -> Floats:
         """P(REAL) in [0, 1] for each image, given its `views`; shape (len(images),)."""
-        return calibration.to_scores(self.logits(images), self.card.temperature)
+        return self.scores_of(self.see(images))
 
     def logits(self, images: list[Pixels]) -> Floats:
-        """The weighted mean logit over the views of each image, before the temperature; shape (len(images),)."""
-        if not images:
-            return np.zeros(0)
+        """The logit of each image, given its `views`, before the temperature; shape (len(images),)."""
+        return self.logits_of(self.see(images))
+
+    def see(self, images: list[Pixels]) -> Floats:
+        """(n, d): what the network makes of each image's `views` before they are put together, the features of a joint
+        network, otherwise a logit for each view."""
         spec = self.card.preprocessing
+        views = len(spec.weights)
         if spec.joint:
-            batch = max(1, self.BATCH // (3 * len(spec.weights)))
-            parts = [np.stack(images[start : start + batch]) for start in range(0, len(images), batch)]
-            return np.concatenate([self._forward(part)[:, 0] for part in parts]).astype(np.float64)
-        pixels = np.concatenate(images)
-        each = np.concatenate(
-            [self._forward(pixels[start : start + self.BATCH])[:, 0] for start in range(0, len(pixels), self.BATCH)]
-        )
-        weights = spec.weights
-        return np.asarray(each.reshape(len(images), len(weights)).astype(np.float64) @ weights)
+            return _in_parts(self._forward, images, self.BATCH // (3 * views), len(self._of_crops))
+        squares = [view for image in images for view in image]
+        return _in_parts(self._forward, squares, self.BATCH, 1).reshape(len(images), views)
+
+    def see_again(self, seen: Floats, copies: list[Pixels]) -> Floats:
+        """(n, k, d): the same of k copies of each of n images that a joint network has `seen`, (n, d): only the crops
+        are looked at anew, the whole view is remembered."""
+        n, k = len(seen), len(copies) // max(1, len(seen))
+        again = np.repeat(seen, k, axis=0)
+        batch = self.BATCH // (3 * len(self.card.preprocessing.weights))
+        again[:, self._of_crops] = _in_parts(self._crops, copies, batch, int(self._of_crops.sum()))
+        return again.reshape(n, k, -1)
+
+    def logits_of(self, seen: Floats) -> Floats:
+        """(…, d) → (…): by the last layer of a joint network, otherwise the weighted mean over the views."""
+        if self.card.preprocessing.joint:
+            return np.asarray(self._head(seen))
+        return np.asarray(seen.astype(np.float64) @ self.card.preprocessing.weights)
+
+    def scores_of(self, seen: Floats) -> Floats:
+        """(…, d) → (…): P(REAL) in [0, 1]."""
+        return calibration.to_scores(self.logits_of(seen), self.card.temperature)
+
+
+def _in_parts(forward: Any, inputs: list[Pixels], batch: int, width: int) -> Floats:
+    """(n, width): the network's answers, asked in batches that memory allows."""
+    parts = [forward(np.stack(inputs[start : start + batch])) for start in range(0, len(inputs), batch)]
+    return np.concatenate(parts) if parts else np.zeros((0, width), np.float32)
+
+
+def compile_head(model: "keras.Model") -> Any:
+    """(…, d) features → (…) logits by the layers of a joint network after its features, in NumPy."""
+    mean, variance = model.get_layer("standard").get_weights()
+    kernel, bias = model.get_layer("logit").get_weights()
+    scale = 1 / np.sqrt(variance)
+
+    def head(features: Any) -> Floats:
+        x = np.clip((np.asarray(features, np.float32) - mean) * scale, -6, 6)
+        return np.asarray(x @ kernel[:, 0] + bias[0], np.float64)
+
+    return head
 
 
 def compile_forward(model: "keras.Model", spec: Preprocessing) -> Any:
@@ -158,8 +214,7 @@ def load(folder: Path) -> LoadedDetector:
         raise BundleError(f"{path}: expected sha256 {card.sha256}, received {received}; the file was altered")
     with _native_chatter_hidden():
         detector = LoadedDetector(card, read_model(path))
-        size = card.preprocessing.size
-        detector.logits([np.zeros((len(card.preprocessing.weights), size, size, 3), np.uint8)])  # trace the graph now
+        detector.warm_up()
     return detector
 
 

@@ -20,17 +20,20 @@ class Judgement:
     stability: dict[str, float] = field(default_factory=dict)
 
 
-def judge(detector: LoadedDetector, images: Sequence[Pixels]) -> list[Judgement]:
+def judge(detector: LoadedDetector, images: Sequence[Pixels], unfit: Sequence[str] = ()) -> list[Judgement]:
     """One judgement an image, given its views. Only verdicts that would be given are put to the test of stability: it
-    costs several forward passes."""
-    scores = [float(score) for score in detector.scores(list(images))]
-    outcomes = [detector.card.outcome(score) for score in scores]
+    costs several forward passes. unfit: for each image why it gets no verdict, "" if it may (`fitness.unfit`)."""
+    unfit = unfit or [""] * len(images)
+    seen = detector.see(list(images))
+    scores = [float(score) for score in detector.scores_of(seen)]
+    outcomes = [INCONCLUSIVE if why else detector.card.outcome(score) for score, why in zip(scores, unfit, strict=True)]
     decided = [index for index, outcome in enumerate(outcomes) if outcome != INCONCLUSIVE]
-    tested = dict(zip(decided, robustness.stability(detector, [images[index] for index in decided]), strict=True))
+    others = robustness.stability(detector, [images[index] for index in decided], seen[decided])
+    tested = dict(zip(decided, others, strict=True))
     judgements = []
     for index, (score, outcome) in enumerate(zip(scores, outcomes, strict=True)):
         if index not in tested:
-            judgements.append(Judgement(score, outcome, BETWEEN))
+            judgements.append(Judgement(score, outcome, unfit[index] or BETWEEN))
             continue
         stands = robustness.settled(outcome, score, tested[index], detector.card.largest_jump)
         strip = {name: round(float(other), 4) for name, other in zip(robustness.MILD, tested[index], strict=True)}

@@ -13,6 +13,7 @@ REAL: Final = "REAL"
 INCONCLUSIVE: Final = "INCONCLUSIVE"
 BETWEEN: Final = "between"
 UNSTABLE: Final = "unstable"
+TOO_SMALL, NOT_A_PHOTO, RECOMPRESSED = "small", "graphic", "compressed"
 CLASS_NAMES: Final[tuple[Label, Label]] = (FAKE, REAL)
 
 

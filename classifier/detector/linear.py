@@ -15,9 +15,10 @@ import numpy.typing as npt
 
 from classifier.detector import evaluation
 from classifier.detector.augmentation import augment, recompress
-from classifier.detector.bundle import compile_forward
+from classifier.detector.bundle import compile_forward, compile_head
 from classifier.detector.decoding import read_rgb
 from classifier.detector.manifest import ANY_SIZE, Row, digest
+from classifier.detector.metrics import Floats
 from classifier.detector.preprocessing import Pixels, Preprocessing, cut_at_random, prepare, scale_down
 from classifier.detector.ridge import Array, balance, fit_ridge
 from classifier.detector.tiers import TIERS
@@ -119,12 +120,9 @@ def boundary(model: keras.Model) -> int:
     return 2 * int(model.get_layer("levels").output.shape[-1])
 
 
-def logits_of(model: keras.Model, features: npt.NDArray[np.float16]) -> Array:
+def logits_of(model: keras.Model, features: npt.NDArray[np.float16]) -> Floats:
     """(n, d) features → (n,) logits by the layers after the features, without the rest of the network."""
-    x = np.asarray(features, np.float32)
-    mean, variance = model.get_layer("standard").get_weights()
-    kernel, bias = model.get_layer("logit").get_weights()
-    return np.asarray(np.clip((x - mean) / np.sqrt(variance), -6, 6) @ kernel[:, 0] + bias[0])
+    return np.asarray(compile_head(model)(features))
 
 
 class Folds:

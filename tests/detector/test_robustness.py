@@ -22,11 +22,14 @@ class Pretend:
         self.card = Card("v", "cnn32", "", spec, 1.0, 0.4, 0.6, 0, {}, {})
         self.swayed, self.asked = swayed, []
 
-    def scores(self, images):
+    def see(self, images):
         first = len(self.asked) == 0
         self.asked.append(len(images))
-        scores = [float(np.mean(views)) / 255 for views in images]
-        return np.array(scores if first or not self.swayed else [1 - score for score in scores])
+        scores = np.array([[float(np.mean(views)) / 255] for views in images])
+        return scores if first or not self.swayed else 1 - scores
+
+    def scores_of(self, seen):
+        return seen[..., 0]
 
 
 def views(level):
@@ -60,9 +63,9 @@ def test_nothing_is_asked_of_the_network_for_no_images():
 
 
 class LoadedDetectorWithoutNetwork(Pretend):
-    def scores(self, images):
+    def see(self, images):
         assert not images
-        return np.zeros(0)
+        return np.zeros((0, 1))
 
 
 @pytest.mark.parametrize("name", robustness.MILD)
@@ -115,6 +118,21 @@ def test_joint_networks_can_be_attacked_through_what_is_differentiable():
     target = np.array([int(clean > 0)])
     [attacked] = robustness.attack(detector, picture, target, epsilon=2, steps=1)
     assert attacked.dtype == np.uint8 and 0 < np.abs(attacked.astype(int) - picture[0]).max() <= 2
+
+
+def test_a_joint_network_looks_at_changed_crops_again_and_remembers_the_whole_view():
+    model, spec = build("fusion")
+    detector = LoadedDetector(Card("v", "fusion", "", spec, 1.0, 0.4, 0.6, 0, {}, {}), model)
+    images = [detector.views(photo(300 + 40 * number, 280, seed=number)) for number in range(3)]
+    seen = detector.see(images)
+    copies = [copy for views in images for copy in robustness.re_encoded(views, joint=True)]
+    afresh = detector.see(copies).reshape(3, len(robustness.MILD), -1)
+    assert robustness.stability(detector, images, seen) == pytest.approx(detector.scores_of(afresh), abs=1e-4)
+    for place, (copy, views) in enumerate(zip(copies[: len(robustness.MILD)], [images[0]] * 4, strict=True)):
+        assert np.any(copy[1] != views[1])
+        assert np.any(copy[0] != views[0]) == (place == robustness.ON_EVERY_VIEW)
+    again = detector.see_again(seen, [copies[0], copies[4], copies[8]])
+    assert again[:, 0] == pytest.approx(afresh[:, 0], abs=1e-3) and np.abs(again[:, 0] - seen).max() > 0.01
 
 
 def test_disagreement_is_the_largest_jump_of_the_log_odds():
