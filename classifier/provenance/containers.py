@@ -1,0 +1,260 @@
+"""Files taken apart chunk by chunk: where XMP, EXIF, text and tables lie, never by searching for bytes.
+
+Sources: PNG (ISO/IEC 15948), JPEG (ITU T.81, XMP part 3 for extended XMP), WebP (RFC 9649), GIF89a. TIFF, AVIF and HEIC
+are taken apart by Pillow. Lengths that lie end the reading with a complaint; what was found before is kept.
+"""
+
+import io
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from PIL import Image
+
+XMP_LIMIT = 2_000_000
+EXIF_LIMIT = 1_000_000
+TEXT_LIMIT = 4_000_000
+"""Bytes that are read of each; compressed text is unpacked no further than this."""
+CHUNKS = 20_000
+PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+
+
+@dataclass
+class Parts:
+    """format: a Pillow name. texts: (keyword, text), in order. complaints: (what, why) of what can't be read."""
+
+    format: str = ""
+    exif: bytes = b""
+    xmp: list[bytes] = field(default_factory=list)
+    iptc: bytes = b""
+    texts: list[tuple[str, str]] = field(default_factory=list)
+    progressive: bool = False
+    complaints: list[tuple[str, str]] = field(default_factory=list)
+
+    def complain(self, what: str, why: object) -> None:
+        if len(self.complaints) < 8:
+            self.complaints.append((what, str(why)))
+
+    def add_xmp(self, packet: bytes) -> None:
+        if sum(map(len, self.xmp)) + len(packet) > XMP_LIMIT:
+            self.complain("The XMP metadata", f"there is more than {XMP_LIMIT // 1_000_000} MB of it")
+        elif packet:
+            self.xmp.append(packet)
+
+    def add_exif(self, block: bytes) -> None:
+        if len(block) > EXIF_LIMIT:
+            self.complain("The EXIF metadata", f"there is more than {EXIF_LIMIT // 1_000_000} MB of it")
+        elif not self.exif:
+            self.exif = block.removeprefix(b"Exif\x00\x00")
+
+
+def take_apart(data: bytes) -> Parts:
+    """Parts of a file by its first bytes. Never raises; formats that are not known have no parts."""
+    for signature, name, reader in READERS:
+        if data[: len(signature)] == signature and (name != "WEBP" or data[8:12] == b"WEBP"):
+            parts = Parts(name)
+            try:
+                reader(data, parts)
+            except (struct.error, IndexError, ValueError, zlib.error) as error:
+                parts.complain("A part of the file", error)
+            return parts
+    return _by_pillow(data)
+
+
+def _png(data: bytes, parts: Parts) -> None:
+    at, budget = 8, TEXT_LIMIT
+    for _ in range(CHUNKS):
+        if at + 8 > len(data):
+            return
+        length, kind = struct.unpack_from(">I4s", data, at)
+        body = data[at + 8 : at + 8 + length]
+        if len(body) < length:
+            parts.complain("A part of the file", f"a chunk claims {length:,} bytes, {len(body):,} are there")
+            return
+        if kind == b"IEND":
+            return
+        if kind in (b"tEXt", b"zTXt", b"iTXt"):
+            try:
+                keyword, text, used = _png_text(kind, body, budget)
+            except (ValueError, zlib.error) as error:
+                parts.complain("A text chunk", error)
+            else:
+                budget -= used
+                if keyword == "XML:com.adobe.xmp":
+                    parts.add_xmp(text.encode("utf-8", "surrogateescape"))
+                elif keyword == "Raw profile type exif":
+                    parts.add_exif(_hex_profile(text))
+                else:
+                    parts.texts.append((keyword, text))
+        elif kind == b"eXIf":
+            parts.add_exif(body)
+        at += 12 + length
+    parts.complain("A part of the file", f"it has more than {CHUNKS:,} chunks")
+
+
+def _png_text(kind: bytes, body: bytes, budget: int) -> tuple[str, str, int]:
+    """(keyword, text, bytes used of the budget)."""
+    keyword, found, rest = body.partition(b"\x00")
+    if not found:
+        raise ValueError("its keyword does not end")
+    compressed, encoding = kind == b"zTXt", "latin-1"
+    if kind == b"zTXt":
+        rest = rest[1:]
+    elif kind == b"iTXt":
+        compressed, encoding = rest[:1] == b"\x01", "utf-8"
+        _, _, rest = rest[2:].partition(b"\x00")  # language
+        _, _, rest = rest.partition(b"\x00")  # translated keyword
+    raw = unpack(rest, budget) if compressed else rest
+    if len(raw) > budget:
+        raise ValueError(f"there is more than {TEXT_LIMIT // 1_000_000} MB of text")
+    if encoding == "latin-1":  # many programs write UTF-8 where the standard says Latin-1
+        try:
+            return keyword.decode("latin-1"), raw.decode("utf-8"), len(raw)
+        except UnicodeDecodeError:
+            pass
+    return keyword.decode("latin-1"), raw.decode(encoding, "replace"), len(raw)
+
+
+def unpack(packed: bytes, limit: int, window: int = zlib.MAX_WBITS) -> bytes:
+    """zlib-decompress at most `limit` bytes. Raises ValueError beyond, zlib.error when damaged."""
+    unpacker = zlib.decompressobj(window)
+    raw = unpacker.decompress(packed, limit + 1)
+    if len(raw) > limit:
+        raise ValueError(f"it unpacks to more than {limit / 1e6:g} MB")
+    return raw
+
+
+def _hex_profile(text: str) -> bytes:
+    """ImageMagick's way to keep EXIF in text: a name, a length, hex digits."""
+    return bytes.fromhex("".join("".join(text.split("\n")[3:]).split()))
+
+
+def _jpeg(data: bytes, parts: Parts) -> None:
+    at = 2
+    extended: dict[bytes, list[tuple[int, bytes]]] = {}
+    for _ in range(CHUNKS):
+        while data[at : at + 2] == b"\xff\xff":
+            at += 1
+        if at + 4 > len(data) or data[at] != 0xFF:
+            break
+        marker = data[at + 1]
+        if marker == 0xDA:  # the picture itself begins
+            break
+        (length,) = struct.unpack_from(">H", data, at + 2)
+        body = data[at + 4 : at + 2 + length]
+        if length < 2 or len(body) < length - 2:
+            parts.complain("A part of the file", "a JPEG segment claims more bytes than there are")
+            break
+        _jpeg_segment(marker, body, parts, extended)
+        at += 2 + length
+    for pieces in extended.values():
+        parts.add_xmp(b"".join(piece for _, piece in sorted(pieces)))
+
+
+def _jpeg_segment(marker: int, body: bytes, parts: Parts, extended: dict[bytes, list[tuple[int, bytes]]]) -> None:
+    if marker == 0xE1 and body.startswith(b"Exif\x00\x00"):
+        parts.add_exif(body)
+    elif marker == 0xE1 and body.startswith(b"http://ns.adobe.com/xap/1.0/\x00"):
+        parts.add_xmp(body[29:])
+    elif marker == 0xE1 and body.startswith(b"http://ns.adobe.com/xmp/extension/\x00"):
+        (offset,) = struct.unpack_from(">I", body, 71)
+        extended.setdefault(body[35:67], []).append((offset, body[75:]))
+    elif marker == 0xED and body.startswith(b"Photoshop 3.0\x00"):
+        parts.iptc = parts.iptc or _photoshop_iptc(body[14:])
+    elif marker == 0xFE:
+        parts.texts.append(("comment", body[:TEXT_LIMIT].decode("utf-8", "replace")))
+    elif marker == 0xC2:
+        parts.progressive = True
+
+
+def _photoshop_iptc(block: bytes) -> bytes:
+    """The IPTC-IIM resource (0x0404) among Photoshop's image resources."""
+    at = 0
+    while block[at : at + 4] == b"8BIM":
+        (number,) = struct.unpack_from(">H", block, at + 4)
+        name = block[at + 6] + 1
+        at += 6 + name + name % 2
+        (size,) = struct.unpack_from(">I", block, at)
+        if number == 0x0404:
+            return block[at + 4 : at + 4 + size]
+        at += 4 + size + size % 2
+    return b""
+
+
+def _webp(data: bytes, parts: Parts) -> None:
+    at = 12
+    for _ in range(CHUNKS):
+        if at + 8 > len(data):
+            return
+        kind, length = struct.unpack_from("<4sI", data, at)
+        body = data[at + 8 : at + 8 + length]
+        if len(body) < length:
+            parts.complain("A part of the file", f"a chunk claims {length:,} bytes, {len(body):,} are there")
+            return
+        if kind == b"EXIF":
+            parts.add_exif(body)
+        elif kind == b"XMP ":
+            parts.add_xmp(body)
+        at += 8 + length + length % 2
+
+
+def _gif(data: bytes, parts: Parts) -> None:
+    at = 13 + (3 << ((data[10] & 7) + 1) if data[10] & 0x80 else 0)
+    for _ in range(CHUNKS):
+        introducer = data[at] if at < len(data) else 0x3B
+        if introducer == 0x3B:
+            return
+        if introducer == 0x2C:  # a frame: descriptor, colour table, LZW size, blocks
+            at += 10 + (3 << ((data[at + 9] & 7) + 1) if data[at + 9] & 0x80 else 0) + 1
+            at = _after_blocks(data, at)
+            continue
+        label, start = data[at + 1], at + 2
+        at = _after_blocks(data, start)
+        if label == 0xFE:
+            blocks = _joined_blocks(data, start, at)
+            parts.texts.append(("comment", blocks[:TEXT_LIMIT].decode("utf-8", "replace")))
+        elif label == 0xFF and data[start + 1 : start + 12] == b"XMP DataXMP":
+            parts.add_xmp(data[start + 12 : at].partition(b"\x01\xff\xfe")[0])
+
+
+def _after_blocks(data: bytes, at: int) -> int:
+    while at < len(data) and data[at]:
+        at += data[at] + 1
+    return at + 1
+
+
+def _joined_blocks(data: bytes, at: int, end: int) -> bytes:
+    joined = b""
+    while at < end - 1 and data[at]:
+        joined += data[at + 1 : at + 1 + data[at]]
+        at += data[at] + 1
+    return joined
+
+
+def _by_pillow(data: bytes) -> Parts:
+    """TIFF, AVIF, HEIC and BMP; whatever Pillow raises on them means that nothing can be read."""
+    parts = Parts()
+    try:
+        with Image.open(io.BytesIO(data), formats=("TIFF", "AVIF", "HEIF", "BMP")) as image:
+            parts.format = image.format or ""
+            xmp, exif = image.info.get("xmp"), image.info.get("exif")
+            if isinstance(xmp, bytes):
+                parts.add_xmp(xmp)
+            if image.format == "TIFF":
+                parts.add_exif(image.getexif().tobytes())
+                iptc = image.tag_v2.get(33723)  # type: ignore[attr-defined]
+                parts.iptc = iptc if isinstance(iptc, bytes) else b""
+            elif isinstance(exif, bytes):
+                parts.add_exif(exif)
+    except Exception as error:  # Pillow's parsers raise OSError, SyntaxError, ValueError, struct.error, KeyError …
+        parts.complain("The metadata", error)
+    return parts
+
+
+READERS: tuple[tuple[bytes, str, Callable[[bytes, Parts], None]], ...] = (
+    (PNG, "PNG", _png),
+    (JPEG, "JPEG", _jpeg),
+    (b"RIFF", "WEBP", _webp),
+    (b"GIF8", "GIF", _gif),
+)

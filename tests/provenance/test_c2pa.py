@@ -1,0 +1,145 @@
+"""C2PA manifests that we sign ourselves: valid, trusted, broken, with a history."""
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+from cryptography import x509
+
+from classifier.provenance.c2pa_manifest import TRUST
+from classifier.provenance.inspection import inspect
+from classifier.provenance.rules import decide
+from tests.pictures import encoded, photo
+from tests.provenance import files, signing
+
+AI, CAMERA = "trainedAlgorithmicMedia", "digitalCapture"
+
+
+@pytest.fixture(scope="module")
+def trust(tmp_path_factory):
+    return signing.trust_folder(tmp_path_factory.mktemp("trust"))
+
+
+def manifest_of(data, **options):
+    [piece] = [piece for piece in inspect(data, **options) if piece.kind == "c2pa"]
+    return piece
+
+
+@pytest.mark.parametrize(
+    ("form", "mime"),
+    [
+        ("JPEG", "image/jpeg"),
+        ("PNG", "image/png"),
+        ("WEBP", "image/webp"),
+        ("TIFF", "image/tiff"),
+        ("GIF", "image/gif"),
+        ("AVIF", "image/avif"),
+    ],
+)
+def test_a_valid_manifest_of_an_unknown_signer_declares_in(form, mime):
+    data = signing.signed(files.saved(form), mime, [("c2pa.created", AI)])
+    piece = manifest_of(data)
+    assert (piece.strength, piece.direction, piece.details["state"]) == ("declares", "AI", "valid")
+    assert piece.details["signer"] == "Test Camera Works" and piece.details["digital_source_types"] == [AI]
+    assert "aidetect tests" in piece.details["claim_generator"] and decide(inspect(data)) == "FAKE"
+
+
+def test_heic_manifests_are_read():
+    data = signing.signed(encoded(photo(), "HEIF"), "image/heic", [("c2pa.created", AI)])
+    assert manifest_of(data).details["state"] == "valid"
+
+
+def test_a_trusted_signer_proves_and_a_trusted_camera_decides_real(trust):
+    data = signing.signed(files.saved("JPEG"), "image/jpeg", [("c2pa.created", CAMERA)])
+    piece = manifest_of(data, trust=trust)
+    assert (piece.strength, piece.direction, piece.details["state"]) == ("proves", "camera", "trusted")
+    assert decide(inspect(data, trust)) == "REAL" and decide(inspect(data)) is None
+
+
+@pytest.mark.parametrize("place", [0.4, 0.9])
+def test_a_changed_picture_makes_its_manifest_say_nothing(place, trust):
+    data = bytearray(signing.signed(files.saved("JPEG"), "image/jpeg", [("c2pa.created", CAMERA)]))
+    picture = files.saved("JPEG")
+    at = data.rindex(picture[-200:]) + int(place * 150)
+    data[at] ^= 0x55
+    piece = manifest_of(bytes(data), trust=trust)
+    assert (piece.details["state"], piece.strength, piece.direction) == ("invalid", "hints", "none")
+    assert piece.details["failed"] and decide(inspect(bytes(data), trust)) is None
+
+
+def test_appended_bytes_break_a_manifest_rather_than_adding_to_it(trust):
+    data = signing.signed(files.saved("JPEG"), "image/jpeg", [("c2pa.created", CAMERA)]) + b"thirteen more"
+    assert manifest_of(data, trust=trust).details["state"] == "invalid" and decide(inspect(data, trust)) is None
+
+
+@pytest.mark.parametrize(
+    ("actions", "direction"),
+    [
+        ([("c2pa.created", CAMERA), ("c2pa.cropped", "")], "camera"),
+        ([("c2pa.created", CAMERA), ("c2pa.edited", AI)], "edited"),
+        ([("c2pa.created", CAMERA), ("c2pa.edited", "compositeWithTrainedAlgorithmicMedia")], "edited"),
+        ([("c2pa.created", "algorithmicMedia")], "none"),
+        ([("c2pa.created", "digitalArt")], "none"),
+    ],
+)
+def test_edits_tell_a_capture_from_an_edited_one(actions, direction, trust):
+    data = signing.signed(files.saved("JPEG"), "image/jpeg", actions)
+    assert manifest_of(data, trust=trust).direction == direction
+    assert decide(inspect(data, trust)) == ("REAL" if direction == "camera" else None)
+
+
+def test_a_picture_opened_from_a_generated_one_is_generated(trust):
+    before = signing.signed(files.saved("JPEG"), "image/jpeg", [("c2pa.created", AI)])
+    parents = [(before, "image/jpeg", "parentOf")]
+    data = signing.signed(files.saved("JPEG", quality=60), "image/jpeg", [("c2pa.opened", "")], parents)
+    piece = manifest_of(data, trust=trust)
+    assert piece.direction == "AI" and decide(inspect(data, trust)) == "FAKE"
+    [ingredient] = piece.details["ingredients"]
+    assert ingredient["relationship"] == "parentOf" and ingredient["digital_source_types"] == [AI]
+
+
+def test_a_generated_part_of_a_composite_makes_it_edited(trust):
+    part = signing.signed(files.saved("JPEG"), "image/jpeg", [("c2pa.created", AI)])
+    actions = [("c2pa.created", CAMERA), ("c2pa.placed", "")]
+    data = signing.signed(files.saved("JPEG", quality=60), "image/jpeg", actions, [(part, "image/jpeg", "componentOf")])
+    assert manifest_of(data, trust=trust).direction == "edited" and decide(inspect(data, trust)) is None
+
+
+def test_boxes_that_lie_about_their_length_never_say_more_than_was_signed():
+    whole = signing.signed(files.saved("PNG"), "image/png", [("c2pa.created", AI)])
+    places = [match.start() - 4 for match in re.finditer(b"jumb", whole)]
+    assert len(places) > 4
+    states = set()
+    for at in places:
+        for length in (0xFFFFFFFF, 9, 1, 0x7FFFFFFF):
+            data = bytearray(whole)
+            data[at : at + 4] = length.to_bytes(4, "big")
+            for piece in [piece for piece in inspect(bytes(data)) if piece.kind == "c2pa"]:
+                states.add(piece.details.get("state", "unreadable"))
+                said = piece.details.get("digital_source_types", [])
+                assert piece.direction == "none" or (piece.details["state"], said) == ("valid", [AI])
+    assert "unreadable" in states
+
+
+@pytest.mark.parametrize("host", ["localhost:5000", "169.254.169.254", "10.0.0.1", "metadata.internal"])
+def test_a_remote_manifest_is_named_and_never_fetched(host):
+    declared = 'xmlns:dcterms="http://purl.org/dc/terms/"'
+    address = f"http://{host}/a.c2pa"
+    element = files.xmp(f"<dcterms:provenance {declared}>{address}</dcterms:provenance>")
+    attribute = files.xmp().replace(b'about=""', f'about="" {declared} dcterms:provenance="{address}"'.encode())
+    states = []
+    for packet in (element, attribute):
+        pieces = [piece for piece in inspect(files.saved("JPEG", xmp=packet)) if piece.kind == "c2pa"]
+        states += [(piece.details.get("state"), piece.details["host"]) for piece in pieces]
+    assert states and set(states) == {("remote", host.split(":")[0])}
+
+
+def test_the_shipped_trust_lists_hold_certificates_that_are_still_valid():
+    names = sorted(path.name for path in TRUST.glob("*.pem"))
+    assert names == ["claim-signing.pem", "time-stamping.pem"]
+    for name in names:
+        text = (TRUST / name).read_text()
+        certificates = x509.load_pem_x509_certificates(text[text.index("-----BEGIN") :].encode())
+        assert len(certificates) >= 20
+        assert any("Google" in certificate.subject.rfc4514_string() for certificate in certificates)
+        assert all(certificate.not_valid_after_utc > datetime.now(UTC) for certificate in certificates)
