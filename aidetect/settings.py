@@ -20,6 +20,9 @@ if (BASE_DIR / ".env").is_file():
 RUN_DIR = env.read("RUN_DIR", BASE_DIR / ".run", "a folder for sockets, the cache and the secret key", Path).absolute()
 MEDIA_ROOT = env.read("MEDIA_ROOT", BASE_DIR / "media", "a folder for uploads and trained detectors", Path).absolute()
 SHIPPED_DETECTORS = BASE_DIR / "classifier" / "shipped"
+TRUST_LIST = env.read(
+    "TRUST_LIST", BASE_DIR / "classifier" / "provenance" / "trust", "a folder of PEM files of trusted signers", Path
+)
 MANIFEST = BASE_DIR / "dataset" / "manifest.csv"
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
@@ -74,6 +77,8 @@ MAX_UPLOAD_MB = env.number("MAX_UPLOAD_MB", 20, 0.001, 1000)
 MAX_MEGAPIXELS = env.number("MAX_MEGAPIXELS", 50, 0.001, 500)
 SMALLEST_SIDE = env.integer("SMALLEST_SIDE", 32, 1, 4096)
 MAX_FILES = env.integer("MAX_FILES", 20, 1, 200)
+RETENTION_DAYS = env.integer("RETENTION_DAYS", 0, 0, 36500)
+SHARE_DAYS = env.integer("SHARE_DAYS", 30, 1, 3650)
 REVIEW_SCOPE = env.choice("REVIEW_SCOPE", "consent", ("consent", "all"))
 DATA_UPLOAD_MAX_NUMBER_FILES = 10 * MAX_FILES
 FILE_UPLOAD_PERMISSIONS = 0o600

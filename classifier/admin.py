@@ -1,4 +1,4 @@
-"""What staff see. Every change of a label goes through services.label_images, so it leaves a row."""
+"""What staff see. Every change of a label goes through dialogue.label_images, so it leaves a row."""
 
 from typing import Any, cast
 
@@ -13,7 +13,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from classifier import services
+from classifier import dialogue, services
 from classifier.forms import RelabelForm
 from classifier.models import Detector, GroundTruth, Image, Label, Verdict
 
@@ -63,7 +63,7 @@ class Disagreement(admin.SimpleListFilter):
 
 @admin.register(Image)
 class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    list_display = ("picture", "name", "owner", "outcome", "score", "label", "consent", "state", "created_at")
+    list_display = ("picture", "name", "owner", "outcome", "rounded", "label", "consent", "state", "created_at")
     list_display_links = ("picture", "name")
     list_filter = (
         "outcome",
@@ -83,7 +83,7 @@ class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     inlines = (LabelInline, VerdictInline)
     fieldsets = (
         (None, {"fields": ("large_picture", "relabel_link")}),
-        ("Verdict", {"fields": ("outcome", "score", "label", "state", "error")}),
+        ("Verdict", {"fields": ("outcome", "decided_by", "rounded", "label", "state", "error")}),
         ("File", {"fields": ("name", "owner", "consent", "format", "dimensions", "size", "sha256", "created_at")}),
     )
 
@@ -118,9 +118,9 @@ class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             '{} &nbsp; <a class="button" href="{}">Relabel…</a>', image.get_label_display() or "No label yet", url
         )
 
-    @admin.display(description="Score", ordering="verdict__score")
-    def score(self, image: Image) -> str:
-        return f"{image.verdict.score:.2f}" if image.verdict else "–"
+    @admin.display(description="Score", ordering="score")
+    def rounded(self, image: Image) -> str:
+        return "–" if image.score is None else f"{image.score:.2f}"
 
     @admin.display(description="Pixels")
     def dimensions(self, image: Image) -> str:
@@ -145,7 +145,7 @@ class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         form = RelabelForm(request.POST if request.method == "POST" else None)
         if request.method == "POST" and form.is_valid():
             new = GroundTruth(form.cleaned_data["label"])
-            count = services.label_images(images, cast(User, request.user), new, form.cleaned_data["reason"])
+            count = dialogue.label_images(images, cast(User, request.user), new, form.cleaned_data["reason"])
             messages.success(request, f"{count} image{pluralize(count)} relabelled as {new.label}.")
             return redirect(
                 reverse("admin:classifier_image_change", args=[ids[0]])

@@ -2,7 +2,7 @@
 
 import threading
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from crispy_forms.helper import FormHelper
 from crispy_forms.layout import HTML, Field, Layout, Submit
@@ -10,10 +10,11 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
+from django.db.models import Exists, OuterRef
 
 from classifier.detector.decoding import verify
 from classifier.detector.errors import UnreadableImage
-from classifier.models import GroundTruth, Outcome, State
+from classifier.models import Category, Claim, Detector, GroundTruth, Outcome, State, Verdict
 from classifier.services import CheckedFile, clean_name, limits, size_in_words
 
 ACCEPT = (
@@ -122,12 +123,66 @@ class UploadForm(forms.Form):
         }
 
 
+KINDS = [
+    ("c2pa", "Signed manifest (C2PA)"),
+    ("iptc", "Declared source (IPTC, XMP)"),
+    ("generator", "Generator's text"),
+    ("camera", "Camera (EXIF)"),
+    ("software", "Editing program"),
+    ("jpeg", "JPEG history"),
+]
+SORTS = [("", "Newest first"), ("score", "Most likely AI first"), ("-score", "Most likely real first")]
+
+
+def _day(label: str) -> forms.DateField:
+    return forms.DateField(required=False, label=label, widget=forms.DateInput(attrs={"type": "date"}))
+
+
+def _score(label: str) -> forms.FloatField:
+    widget = forms.NumberInput(attrs={"step": "0.01", "min": "0", "max": "1"})
+    return forms.FloatField(required=False, min_value=0, max_value=1, label=label, widget=widget)
+
+
 class HistoryForm(forms.Form):
     """The history's filters; they live in the URL."""
 
     q = forms.CharField(required=False, max_length=200, label="File name")
     verdict = forms.ChoiceField(required=False, choices=[("", "Any verdict"), *Outcome.choices], label="Verdict")
     state = forms.ChoiceField(required=False, choices=[("", "Any state"), *State.choices], label="State")
+    sort = forms.ChoiceField(required=False, choices=SORTS, label="Order")
+    evidence = forms.ChoiceField(required=False, choices=[("", "Any or none"), *KINDS], label="Evidence in the file")
+    detector = forms.ChoiceField(required=False, label="Judged by")
+    since, until = _day("Uploaded from"), _day("Uploaded until")
+    low, high = _score("Score from"), _score("Score to")
+    changed = _day("Verdict changed since")
+    disputed = forms.BooleanField(required=False, label="Only what I disputed")
+
+    def __init__(self, *args: Any, owner: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        used = Detector.objects.filter(Exists(Verdict.objects.filter(detector=OuterRef("pk"), image__owner=owner.pk)))
+        versions = [(version, version) for version in used.values_list("version", flat=True)]
+        cast(forms.ChoiceField, self.fields["detector"]).choices = [("", "Any detector"), *versions]
+
+
+class DisputeForm(forms.Form):
+    """What an owner says against a verdict."""
+
+    claim = forms.ChoiceField(choices=Claim.choices, widget=forms.RadioSelect, label="What is it?")
+    category = forms.ChoiceField(choices=Category.choices, label="What kind of picture is it?")
+    how = forms.CharField(
+        max_length=1000,
+        label="How do you know?",
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="For example: I took it myself, with which camera; or I made it, with which program.",
+    )
+    agreed = forms.BooleanField(
+        label="Staff may look at this picture, and it may be used to improve the detector",
+        error_messages={"required": "Without looking at the picture nobody can answer your dispute."},
+    )
+
+
+class ShareForm(forms.Form):
+    days = forms.IntegerField(min_value=1, max_value=3650)
 
 
 class RelabelForm(forms.Form):

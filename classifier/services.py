@@ -18,7 +18,7 @@ from django.utils import timezone
 from classifier.detector import bundle
 from classifier.detector.decoding import Header, Limits
 from classifier.detector.errors import BundleError
-from classifier.models import Detector, GroundTruth, Image, ImageQuerySet, Label, State
+from classifier.models import Detector, Image, ImageQuerySet
 
 logger = logging.getLogger(__name__)
 
@@ -90,15 +90,6 @@ def wake_workers() -> None:
     transaction.on_commit(send, robust=True)
 
 
-def retry(image: Image) -> bool:
-    """Put a failed image back into the queue. False when it isn't failed (any more)."""
-    changed = Image.objects.filter(pk=image.pk, state=State.FAILED).update(
-        state=State.WAITING, error="", attempts=0, claim=None
-    )
-    wake_workers()
-    return bool(changed)
-
-
 def delete_images(images: ImageQuerySet) -> int:
     """Delete rows, verdicts, labels and files. Returns how many images went."""
     with transaction.atomic():
@@ -109,19 +100,6 @@ def delete_account(user: User) -> None:
     """Delete a person with every image, verdict and file of theirs."""
     with transaction.atomic():
         user.delete()
-
-
-def label_images(images: ImageQuerySet, by: User, new: GroundTruth, reason: str) -> int:
-    """Set the ground truth of images that staff may review; each change becomes a Label row. Returns how many changed.
-
-    Images that have this label already, and images without consent, stay as they are.
-    """
-    with transaction.atomic():
-        changing = images.reviewable().exclude(label=new).select_for_update().order_by("pk")
-        rows = [Label(image=image, by=by, old=image.label, new=new, reason=reason) for image in changing]
-        Label.objects.bulk_create(rows)
-        Image.objects.filter(pk__in=[row.image_id for row in rows]).update(label=new)
-    return len(rows)
 
 
 def limits() -> Limits:

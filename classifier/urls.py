@@ -1,22 +1,37 @@
 from django.urls import path
 
-from classifier import views
+from classifier.views import account, history, home, images, metrics, reports
 
 urlpatterns = [
-    path("", views.home, name="home"),
-    path("images/<uuid:uuid>/", views.image, name="image"),
-    path("images/<uuid:uuid>/status/", views.image_status, name="image_status"),
-    path("images/<uuid:uuid>/card/", views.image_card, name="image_card"),
-    path("images/<uuid:uuid>/retry/", views.image_retry, name="image_retry"),
-    path("images/<uuid:uuid>/delete/", views.image_delete, name="image_delete"),
+    path("", home.home, name="home"),
+    path("images/<uuid:uuid>/", images.image, name="image"),
+    path("images/<uuid:uuid>/status/", images.image_status, name="image_status"),
+    path("images/<uuid:uuid>/card/", images.image_card, name="image_card"),
+    path("images/<uuid:uuid>/heat-toggle/", images.image_heat_toggle, name="image_heat_toggle"),
+    path("images/<uuid:uuid>/again/", images.image_again, name="image_again"),
+    path("images/<uuid:uuid>/delete/", images.image_delete, name="image_delete"),
+    path("images/<uuid:uuid>/consent/", images.image_consent, name="image_consent"),
+    path("images/<uuid:uuid>/dispute/", images.image_dispute, name="image_dispute"),
+    path("images/<uuid:uuid>/dispute/withdraw/", images.image_dispute_withdraw, name="image_dispute_withdraw"),
     *(
-        path(f"images/<uuid:uuid>/{kind}", views.image_file, {"kind": kind}, name=f"image_{kind}")
-        for kind in ("thumbnail", "display", "original")
+        path(f"images/<uuid:uuid>/{kind}", images.image_file, {"kind": kind}, name=f"image_{kind}")
+        for kind in ("thumbnail", "display", "heat", "original")
     ),
-    path("history/", views.history, name="history"),
-    path("history/delete/", views.history_delete, name="history_delete"),
-    path("metrics/", views.metrics, name="metrics"),
-    path("metrics/<str:version>/<slug:name>.svg", views.metrics_plot, name="metrics_plot"),
-    path("account/delete/", views.delete_account, name="delete_account"),
-    path("healthz", views.health, name="health"),
+    path("images/<uuid:uuid>/report.json", reports.report_json, name="report_json"),
+    path("images/<uuid:uuid>/report.pdf", reports.report_pdf, name="report_pdf"),
+    path("images/<uuid:uuid>/share/", reports.image_share, name="image_share"),
+    path("images/<uuid:uuid>/unshare/", reports.image_unshare, name="image_unshare"),
+    path("shared/<str:token>/", reports.shared, name="shared"),
+    path("shared/<str:token>/preview.jpg", reports.shared_preview, name="shared_preview"),
+    path("shared/<str:token>/report.pdf", reports.shared_pdf, name="shared_pdf"),
+    path("history/", history.history, name="history"),
+    path("history/delete/", history.history_delete, name="history_delete"),
+    path("history/again/", history.history_again, name="history_again"),
+    path("history/images.csv", history.history_csv, name="history_csv"),
+    path("compare/", history.compare, name="compare"),
+    path("metrics/", metrics.metrics, name="metrics"),
+    path("metrics/<str:version>/<slug:name>.svg", metrics.metrics_plot, name="metrics_plot"),
+    path("account/data/", account.my_data, name="my_data"),
+    path("account/delete/", account.delete_account, name="delete_account"),
+    path("healthz", home.health, name="health"),
 ]

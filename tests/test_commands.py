@@ -108,7 +108,7 @@ def test_classify_prints_the_promised_json(tmp_path, db):
     out, _ = run("classify", str(tmp_path), str(tmp_path / "missing.jpg"), "--format", "json")
     a, b, bad, missing = (json.loads(line) for line in out.splitlines())
     for result, name in ((a, "a.jpg"), (b, "b.png")):
-        assert set(result) == {"path", "verdict", "score", "detector", "milliseconds"}
+        assert set(result) == {"path", "verdict", "score", "detector", "milliseconds", "decided_by", "evidence"}
         assert result["path"] == str(tmp_path / name)
         assert result["verdict"] in ("REAL", "FAKE", "INCONCLUSIVE")
         assert 0 <= result["score"] <= 1 and result["milliseconds"] > 0

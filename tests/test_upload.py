@@ -175,7 +175,7 @@ def test_uploads_are_accepted_while_the_broker_is_away(upload, monkeypatch, djan
 
 
 def test_an_upload_cut_in_the_middle_is_no_server_error(alice, monkeypatch):
-    from classifier.views import home
+    from classifier.views.home import home
 
     def cut(request):
         raise UnreadablePostError("the connection is gone")

@@ -5,7 +5,7 @@ from PIL import Image
 
 from classifier.detector.labels import NOT_A_PHOTO, RECOMPRESSED, TOO_SMALL
 
-SMALLEST_SIDE = 96
+SMALLEST_SIDE = 64
 LOWEST_QUALITY = 30
 FLATTEST = 0.9
 """Share of neighbouring pixels of exactly the same colour; 0.7 % of the native crops of photographs in shared/data have

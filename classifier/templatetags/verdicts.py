@@ -7,11 +7,26 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from classifier.models import DecidedBy, Image
+from classifier.reports import visible
 from classifier.services import size_in_words
 
 register = template.Library()
 register.filter(size_in_words)
 
+STRENGTHS = {
+    "proves": ("Proves", "shield-check"),
+    "declares": ("Declares", "info-circle"),
+    "hints": ("Hints", "search"),
+}
+KINDS = {
+    "c2pa": "Content Credentials (C2PA)",
+    "iptc": "Declared source",
+    "generator": "Generator",
+    "camera": "Camera",
+    "software": "Editing",
+    "jpeg": "JPEG history",
+}
 NARROW = "\u00a0"  # no line breaks between figure and sign
 ICONS = {"REAL": "camera", "FAKE": "stars", "INCONCLUSIVE": "question-circle"}
 SENTENCES = {
@@ -37,9 +52,58 @@ def outcome_icon(outcome: str) -> str:
     return ICONS[outcome]
 
 
+def conclusion(image: Image) -> str:
+    """One sentence: why this verdict. What the file proves or declares comes before what the pixels look like."""
+    verdict = image.verdict
+    if image.decided_by not in ("", DecidedBy.NETWORK):
+        fitting = [piece for piece in image.evidence.all() if piece.kind == image.decided_by]
+        said = next((piece.summary for piece in fitting if piece.strength != "hints"), "")
+        return f"{said} This decided the verdict, not the pixels."
+    if verdict and image.outcome == "INCONCLUSIVE":
+        return f"The detector can't tell. {verdict.get_reason_display()} {leaning(verdict.score)}"
+    return SENTENCES.get(image.outcome, "")
+
+
+register.filter(conclusion)
+
+
 @register.filter
-def outcome_sentence(outcome: str) -> str:
-    return SENTENCES[outcome]
+def strength_word(strength: str) -> str:
+    return STRENGTHS[strength][0]
+
+
+@register.filter
+def strength_icon(strength: str) -> str:
+    return STRENGTHS[strength][1]
+
+
+@register.filter
+def kind_words(kind: str) -> str:
+    return KINDS.get(kind, kind)
+
+
+@register.filter
+def warns(piece: Any) -> bool:
+    """Whether a piece of evidence says that something is wrong with the file."""
+    return piece.details.get("state") == "invalid" or "unreadable" in piece.details
+
+
+@register.filter
+def detail_lines(details: dict[str, Any], is_owner: bool = False) -> list[tuple[str, str]]:
+    """Names and texts of details; a place and a time only for the owner."""
+    lines = []
+    for key, value in visible(details, is_owner).items():
+        if key in ("luminance_table", "ingredients"):
+            continue
+        words = key.replace("_", " ")
+        if key == "gps":
+            value = "recorded in the file (only you are told)"
+        elif isinstance(value, list):
+            value = ", ".join(str(part) for part in value)
+        elif isinstance(value, bool):
+            value = "yes" if value else "no"
+        lines.append((words, str(value)))
+    return lines
 
 
 @register.filter
@@ -79,3 +143,9 @@ def times_hundred(share: float) -> str:
 @register.filter
 def lookup(values: dict[str, Any] | None, key: str) -> Any:
     return (values or {}).get(key)
+
+
+@register.filter
+def field(form: Any, name: str) -> Any:
+    """A form's field by its name."""
+    return form[name]

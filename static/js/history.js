@@ -1,4 +1,4 @@
-// Says how many are selected and asks before deleting; without it the button deletes what is ticked.
+// Says how many are selected and asks before deleting; without it the buttons act on what is ticked.
 (function () {
   const form = document.getElementById("selection");
   if (!form) return;
@@ -7,11 +7,12 @@
   const chosen = () => document.querySelectorAll('input[name="image"]:checked').length;
   const show = () => {
     const count = chosen();
-    button.disabled = count === 0;
+    form.querySelectorAll("[data-needs]").forEach((one) => { one.disabled = count < Number(one.dataset.needs); });
     label.textContent = count ? `Delete ${count} selected` : "Delete selected";
   };
   document.addEventListener("change", show);
   form.addEventListener("submit", (event) => {
+    if (event.submitter !== button) return;
     const count = chosen();
     if (!confirm(`Delete ${count} image${count === 1 ? "" : "s"} with verdicts and files? This can't be undone.`)) event.preventDefault();
   });

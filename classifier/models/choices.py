@@ -1,0 +1,79 @@
+"""The words that rows are kept in."""
+
+from django.db import models
+
+from classifier.detector.labels import (
+    BETWEEN,
+    FAKE,
+    INCONCLUSIVE,
+    NOT_A_PHOTO,
+    REAL,
+    RECOMPRESSED,
+    TOO_SMALL,
+    UNSTABLE,
+)
+
+
+class Outcome(models.TextChoices):
+    REAL = REAL, "Real photograph"
+    FAKE = FAKE, "AI-generated"
+    INCONCLUSIVE = INCONCLUSIVE, "Inconclusive"
+
+
+class GroundTruth(models.TextChoices):
+    REAL = REAL, "Real photograph"
+    FAKE = FAKE, "AI-generated"
+    UNUSABLE = "UNUSABLE", "Not usable"
+
+
+class Reason(models.TextChoices):
+    """Why a verdict is inconclusive."""
+
+    BETWEEN = BETWEEN, "The score lies between the two thresholds."
+    UNSTABLE = UNSTABLE, "Saving the picture again, hardly changed, moves the score too far."
+    TOO_SMALL = TOO_SMALL, "The picture is too small for the detector; upload the original, not a thumbnail."
+    NOT_A_PHOTO = NOT_A_PHOTO, "Nearly all of it is flat colour: a drawing, a screenshot or an empty picture."
+    RECOMPRESSED = RECOMPRESSED, "The picture is compressed so heavily that its traces are gone."
+
+
+class State(models.TextChoices):
+    WAITING = "waiting", "Waiting"
+    ANALYSING = "analysing", "Analysing"
+    DONE = "done", "Done"
+    FAILED = "failed", "Failed"
+
+
+class DecidedBy(models.TextChoices):
+    """What an image's verdict rests on: the network, or a kind of evidence in the file."""
+
+    NETWORK = "network", "the detector"
+    C2PA = "c2pa", "a signed manifest"
+    IPTC = "iptc", "the file's metadata"
+    GENERATOR = "generator", "a generator's own text"
+
+
+class Claim(models.TextChoices):
+    REAL = REAL, "It is a real photograph"
+    FAKE = FAKE, "It is AI-generated"
+    UNSURE = "UNSURE", "I am not sure, please look"
+
+
+class Category(models.TextChoices):
+    ORDINARY = "ordinary", "An ordinary photo"
+    PORTRAIT = "portrait", "A portrait"
+    NIGHT = "night", "A night shot"
+    PRODUCT = "product", "A product shot"
+    EDITED = "edited", "An edited photo"
+    COMPOSITE = "composite", "A composite of several pictures"
+    SCREENSHOT = "screenshot", "A screenshot"
+    DRAWING = "drawing", "A drawing or painting"
+    RENDERING = "rendering", "A 3D rendering"
+    OTHER = "other", "Something else"
+
+
+class DisputeState(models.TextChoices):
+    OPEN = "open", "waits for a person"
+    AGREED = "agreed", "a person agreed with you"
+    DISAGREED = "disagreed", "a person disagreed with you"
+    ANSWERED = "answered", "a person looked at it"
+    WITHDRAWN = "withdrawn", "withdrawn"

@@ -1,0 +1,164 @@
+"""An uploaded file and the work to be done on it."""
+
+import uuid
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.core.files.storage import Storage
+from django.db import models, transaction
+from django.db.models import F
+from django.db.models.signals import post_delete
+from django.dispatch import receiver
+from django.urls import reverse
+from django.utils import timezone
+
+from classifier.models.choices import DecidedBy, GroundTruth, Outcome, State
+
+Viewer = AbstractBaseUser | AnonymousUser
+
+
+class ImageQuerySet(models.QuerySet["Image"]):
+    def visible_to(self, viewer: Viewer) -> "ImageQuerySet":
+        if not viewer.is_authenticated:
+            return self.none()
+        return self if getattr(viewer, "is_staff", False) else self.filter(owner=viewer.pk)
+
+    def reviewable(self) -> "ImageQuerySet":
+        """Images that staff may look at and that may enter a dataset."""
+        return self if settings.REVIEW_SCOPE == "all" else self.filter(consent=True)
+
+    def pending(self) -> "ImageQuerySet":
+        return self.filter(state__in=[State.WAITING, State.ANALYSING])
+
+    def claim(self, token: uuid.UUID, limit: int) -> "ImageQuerySet":
+        """Take up to `limit` waiting rows for the worker `token`, by one conditional UPDATE, and return them.
+
+        A row that was tried before is taken alone: should it kill the worker, it drags no other row along.
+        """
+        waiting = self.filter(state=State.WAITING).order_by("attempts", "pk")
+        rows = list(waiting.values_list("pk", "attempts")[:limit])
+        fresh = [pk for pk, attempts in rows if not attempts] or [pk for pk, _ in rows[:1]]
+        waiting.filter(pk__in=fresh).order_by().update(
+            state=State.ANALYSING, claim=token, claimed_at=timezone.now(), attempts=F("attempts") + 1
+        )
+        return self.filter(claim=token, state=State.ANALYSING)
+
+    def release_stale(self) -> int:
+        """Give rows whose worker died back to the queue, or fail them after MAX_ATTEMPTS. Returns how many."""
+        deadline = timezone.now() - timedelta(seconds=settings.CLAIM_SECONDS)
+        stale = self.filter(state=State.ANALYSING, claimed_at__lt=deadline)
+        failed = stale.filter(attempts__gte=settings.MAX_ATTEMPTS).update(
+            state=State.FAILED,
+            claim=None,
+            error="The analysis was interrupted several times. Try again, or save the picture anew and upload that.",
+        )
+        return failed + stale.update(state=State.WAITING, claim=None)
+
+
+def original_path(image: "Image", filename: str) -> str:
+    return f"uploads/{image.owner_id}/{image.uuid}"
+
+
+class Image(models.Model):
+    """An uploaded file, the work to be done on it, and what is known about it now."""
+
+    uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        related_name="images",
+        db_index=False,  # image_history begins with it
+    )
+    name = models.CharField("file name", max_length=200)
+    original = models.FileField(upload_to=original_path, max_length=200)
+    thumbnail = models.FileField(max_length=200, blank=True)
+    display = models.FileField(max_length=200, blank=True)
+    heat = models.FileField(max_length=200, blank=True, help_text="where the detector looked, a small translucent PNG")
+    sha256 = models.CharField(max_length=64)
+    format = models.CharField(max_length=10)
+    size = models.PositiveBigIntegerField("bytes")
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    consent = models.BooleanField(default=False, help_text="may be reviewed by staff and used to improve the detector")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    error = models.CharField(max_length=300, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    claim = models.UUIDField(null=True, blank=True, editable=False)
+    claimed_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    verdict = models.OneToOneField(
+        "Verdict", models.SET_NULL, null=True, blank=True, related_name="current_of", editable=False
+    )
+    outcome = models.CharField(max_length=12, choices=Outcome, blank=True, editable=False)
+    decided_by = models.CharField(max_length=10, choices=DecidedBy, blank=True, editable=False)
+    score = models.FloatField(null=True, editable=False, help_text="of the current verdict; kept here to sort by")
+    previous = models.CharField("verdict before", max_length=12, choices=Outcome, blank=True, editable=False)
+    changed_at = models.DateTimeField("verdict changed", null=True, editable=False)
+    label = models.CharField("ground truth", max_length=10, choices=GroundTruth, blank=True, editable=False)
+
+    objects = ImageQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["owner", "sha256"], name="one_row_per_owner_and_file")]
+        indexes = [
+            models.Index(fields=["owner", "-id"], name="image_history"),
+            models.Index(fields=["owner", "outcome", "-id"], name="image_history_outcome"),
+            models.Index(fields=["owner", "state", "-id"], name="image_history_state"),
+            models.Index(fields=["owner", "score", "id"], name="image_history_score"),
+            models.Index(fields=["owner", "changed_at"], name="image_history_changed"),
+            models.Index(fields=["state", "attempts", "id"], name="image_queue"),
+        ]
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("image", args=[self.uuid])
+
+    @property
+    def is_pending(self) -> bool:
+        return self.state in (State.WAITING, State.ANALYSING)
+
+    def conclude(self, outcome: str) -> None:
+        """Set the verdict, and remember the one before when it is another one. Does not save."""
+        if self.outcome and self.outcome != outcome:
+            self.previous, self.changed_at = self.outcome, timezone.now()
+        self.outcome = outcome
+
+    def queue_position(self) -> int:
+        """1 for the next one to be taken."""
+        return Image.objects.filter(state=State.WAITING, attempts__lte=self.attempts, pk__lte=self.pk).count()
+
+    @property
+    def files(self) -> "list[models.fields.files.FieldFile]":
+        return [self.original, self.thumbnail, self.display, self.heat]
+
+    @property
+    def reviewable(self) -> bool:
+        """Whether staff may look at the picture."""
+        return self.consent or settings.REVIEW_SCOPE == "all"
+
+    def picture_visible_to(self, viewer: Viewer) -> bool:
+        """The owner always; staff only what is reviewable."""
+        if viewer.pk is not None and viewer.pk == self.owner_id:
+            return True
+        return bool(getattr(viewer, "is_staff", False)) and self.reviewable
+
+
+@receiver(post_delete, sender=Image)
+def _delete_files(sender: type[Image], instance: Image, **kwargs: Any) -> None:
+    """Files go when the row's deletion is committed, whichever way the row was deleted."""
+    stored = [(file.storage, file.name) for file in instance.files if file]
+    transaction.on_commit(lambda: remove_files(stored), robust=True)
+
+
+def remove_files(files: Iterable[tuple[Storage, str | None]]) -> None:
+    for storage, name in files:
+        if name:
+            storage.delete(name)

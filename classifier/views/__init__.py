@@ -1,0 +1,1 @@
+"""Pages: access → form → service → render."""

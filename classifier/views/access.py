@@ -1,0 +1,43 @@
+"""The access helpers that every page starts with."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django_htmx.http import HttpResponseClientRefresh
+
+from classifier.models import Image
+
+NOTHING_CHANGED = 204
+STOP_POLLING = 286
+"""htmx asks no more."""
+View = Callable[..., HttpResponse]
+
+
+def visible_image(request: HttpRequest, uuid: UUID) -> Image:
+    """Owner and staff see it, everybody else gets 404."""
+    images = Image.objects.visible_to(request.user).select_related("verdict__detector")
+    return get_object_or_404(images, uuid=uuid)
+
+
+def own_image(request: HttpRequest, uuid: UUID) -> Image:
+    images = Image.objects.select_related("verdict__detector")
+    return get_object_or_404(images, uuid=uuid, owner=request.user.pk)
+
+
+def member_or_reload(view: View) -> View:
+    """For polled fragments: when the session has ended, the whole page is reloaded and leads to the log-in; a redirect
+    would put the log-in form into the middle of the page."""
+    members_only = login_required(view)
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if "HX-Request" in request.headers and not request.user.is_authenticated:
+            return HttpResponseClientRefresh()
+        return members_only(request, *args, **kwargs)
+
+    return guarded

@@ -1,0 +1,37 @@
+"""What a person can do with all of their data."""
+
+from typing import cast
+
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
+from django.http import FileResponse, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST
+
+from classifier import services, takeout
+from classifier.forms import DeleteAccountForm
+from classifier.models import Image
+
+
+@login_required
+@require_POST
+def my_data(request: HttpRequest) -> FileResponse:
+    """Everything of this person as a zip."""
+    file = takeout.zip_of(cast(User, request.user))
+    return FileResponse(file, as_attachment=True, filename="aidetect-my-data.zip", content_type="application/zip")
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def delete_account(request: HttpRequest) -> HttpResponse:
+    form = DeleteAccountForm(request.user, request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        user = cast(User, request.user)
+        services.delete_account(user)
+        logout(request)
+        messages.success(request, "Your account and everything in it were deleted.")
+        return redirect("home")
+    count = Image.objects.filter(owner=request.user.pk).count()
+    return render(request, "account/delete.html", {"form": form, "count": count})

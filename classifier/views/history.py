@@ -1,0 +1,74 @@
+"""The history: list, filters, and what is done with many images at once."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.template.defaultfilters import pluralize
+from django.views.decorators.http import require_GET, require_POST
+
+from classifier import dialogue, reports, services
+from classifier import history as listing
+from classifier.forms import HistoryForm
+from classifier.models import Image, ImageQuerySet
+
+COMPARED = 6
+
+
+def _mine(request: HttpRequest) -> ImageQuerySet:
+    return Image.objects.filter(owner=request.user.pk)
+
+
+def _chosen(request: HttpRequest) -> ImageQuerySet:
+    """The images that were ticked, as far as they are the person's own."""
+    values = request.POST if request.method == "POST" else request.GET
+    return _mine(request).filter(uuid__in=listing.uuids(values.getlist("image")))
+
+
+@login_required
+@require_GET
+def history(request: HttpRequest) -> HttpResponse:
+    form = HistoryForm(request.GET, owner=request.user)
+    page = listing.page_of(_mine(request), form, request.GET)
+    return render(request, "classifier/history.html", {"form": form, "page": page})
+
+
+@login_required
+@require_GET
+def history_csv(request: HttpRequest) -> StreamingHttpResponse:
+    """The filtered list, all pages of it."""
+    images = listing.all_of(_mine(request), HistoryForm(request.GET, owner=request.user))
+    rows = images.select_related("verdict__detector").prefetch_related("evidence").iterator(chunk_size=500)
+    response = StreamingHttpResponse(reports.csv_rows(rows), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = 'attachment; filename="aidetect-history.csv"'
+    return response
+
+
+@login_required
+@require_POST
+def history_delete(request: HttpRequest) -> HttpResponse:
+    count = services.delete_images(_chosen(request))
+    messages.success(request, f"{count} image{pluralize(count)} deleted, with verdicts and files.")
+    return redirect("history")
+
+
+@login_required
+@require_POST
+def history_again(request: HttpRequest) -> HttpResponse:
+    count = dialogue.analyse_again(_chosen(request))
+    messages.success(request, f"{count} image{pluralize(count)} will be analysed again by the active detector.")
+    return redirect("history")
+
+
+@login_required
+@require_GET
+def compare(request: HttpRequest) -> HttpResponse:
+    """Own images side by side, in the order they were uploaded."""
+    images = _chosen(request).select_related("verdict__detector").prefetch_related("evidence").order_by("pk")
+    found = list(images[: COMPARED + 1])
+    if len(found) < 2:
+        messages.info(request, "Choose two or more images to compare.")
+        return redirect("history")
+    if len(found) > COMPARED:
+        messages.info(request, f"At most {COMPARED} images are compared at once; these are the first.")
+    return render(request, "classifier/compare.html", {"images": found[:COMPARED]})

@@ -1,0 +1,64 @@
+"""Landing page and upload."""
+
+from typing import cast
+
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse, UnreadablePostError
+from django.shortcuts import redirect, render, resolve_url
+from django.views.decorators.http import require_GET, require_http_methods
+
+from classifier import services
+from classifier.forms import Chosen, UploadForm
+from classifier.models import Image
+
+
+@require_http_methods(["GET", "POST"])
+def home(request: HttpRequest) -> HttpResponse:
+    """Landing page for strangers, upload for people who are signed in."""
+    if not request.user.is_authenticated:
+        if request.method == "POST":
+            messages.error(request, "You were signed out, so nothing was uploaded. Sign in and choose the files again.")
+            return _go(request, resolve_url("account_login"))
+        return render(request, "landing.html")
+    form = UploadForm()
+    if request.method == "POST":
+        try:
+            form = UploadForm(request.POST, request.FILES)
+        except UnreadablePostError:  # the connection broke in mid-upload: nobody is there to read a page
+            return HttpResponseBadRequest("The upload was cut off; nothing of it was kept.", content_type="text/plain")
+        if form.is_valid():
+            return _go(request, _accept(request, form))
+        if _from_script(request):
+            return JsonResponse({"errors": [str(error) for errors in form.errors.values() for error in errors]})
+    latest = Image.objects.filter(owner=request.user).select_related("verdict")[:6]
+    return render(request, "classifier/upload.html", {"form": form, "latest": latest})
+
+
+def _accept(request: HttpRequest, form: UploadForm) -> str:
+    """Submit the good files, leave a message for each other one; returns where to go."""
+    chosen: Chosen = form.cleaned_data["images"]
+    consent = form.cleaned_data.get("consent", False)
+    submissions = services.submit_images(cast(User, request.user), chosen.accepted, consent)
+    for sentence in chosen.rejected:
+        messages.error(request, sentence)
+    for submission in submissions:
+        if not submission.created:
+            messages.info(request, f"You uploaded {submission.image.name} before; this is its result.")
+    return resolve_url(submissions[0].image if len(submissions) == 1 else "history")
+
+
+def _from_script(request: HttpRequest) -> bool:
+    return request.headers.get("X-Requested-With") == "XMLHttpRequest"
+
+
+def _go(request: HttpRequest, url: str) -> HttpResponse:
+    """Redirect; a script gets the address instead, because following it would use up the messages."""
+    return JsonResponse({"location": url}) if _from_script(request) else redirect(url)
+
+
+@require_GET
+def health(request: HttpRequest) -> JsonResponse:
+    """For load balancers: the database answers. Says nothing about anybody."""
+    Image.objects.exists()
+    return JsonResponse({"status": "ok"})

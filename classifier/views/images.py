@@ -1,0 +1,167 @@
+"""One image: its page, its polled fragments, its files, what its owner can do with it."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from classifier import dialogue, services
+from classifier.forms import DisputeForm
+from classifier.models import Claim, Image, Share
+from classifier.views.access import NOTHING_CHANGED, STOP_POLLING, member_or_reload, own_image, visible_image
+
+HEAT_AWAITED = timedelta(minutes=2)
+
+
+@login_required
+@require_GET
+def image(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    found = visible_image(request, uuid)
+    return render(request, "classifier/image.html", _result(request, found))
+
+
+@member_or_reload
+@require_GET
+def image_status(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """The polled fragment; nothing is sent while nothing has changed."""
+    found = visible_image(request, uuid)
+    context = _result(request, found)
+    if request.GET.get("seen") == context["seen"]:
+        return HttpResponse(status=NOTHING_CHANGED)
+    return render(request, "classifier/_result.html", context)
+
+
+@member_or_reload
+@require_GET
+def image_card(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """The same for one card of the history."""
+    found = visible_image(request, uuid)
+    if request.GET.get("seen") == found.state:
+        return HttpResponse(status=NOTHING_CHANGED)
+    return render(request, "classifier/_card.html", {"image": found, "selectable": "selectable" in request.GET})
+
+
+def _result(request: HttpRequest, found: Image) -> dict[str, Any]:
+    position = found.queue_position() if found.state == "waiting" else 0
+    is_owner = found.owner_id == request.user.pk
+    return {
+        "image": found,
+        "position": position,
+        "seen": f"{found.state}-{position}",
+        "is_owner": is_owner,
+        "picture_visible": found.picture_visible_to(request.user),
+        "evidence": found.evidence.all() if found.state == "done" else [],
+        "dispute": found.disputes.first(),
+        "share": Share.objects.open().filter(image=found).first() if is_owner else None,
+        "share_days": settings.SHARE_DAYS,
+        "dispute_form": DisputeForm(),
+        "newer_detector": is_owner and _judged_by_another(found),
+    }
+
+
+def _judged_by_another(found: Image) -> bool:
+    return bool(found.verdict and not found.verdict.detector.active)
+
+
+@login_required
+@require_GET
+@cache_control(private=True, max_age=86400, immutable=True)
+def image_file(request: HttpRequest, uuid: UUID, kind: str) -> HttpResponseBase:
+    """Copies without metadata are shown inline; the original is only ever a download, for its owner."""
+    found = own_image(request, uuid) if kind == "original" else visible_image(request, uuid)
+    file = getattr(found, kind)
+    if not file or not found.picture_visible_to(request.user):
+        raise Http404
+    try:
+        stream = file.open("rb")
+    except FileNotFoundError as error:
+        raise Http404 from error
+    if kind == "original":
+        octets = "application/octet-stream"
+        response = FileResponse(stream, as_attachment=True, filename=found.name, content_type=octets)
+    else:
+        response = FileResponse(stream, content_type="image/png" if kind == "heat" else "image/jpeg")
+    response["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+@member_or_reload
+@require_GET
+def image_heat_toggle(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """The switch for the heat map, which is drawn a moment after the verdict."""
+    found = visible_image(request, uuid)
+    if not found.heat:
+        drawing = found.verdict and timezone.now() - found.verdict.created_at < HEAT_AWAITED
+        return HttpResponse(status=NOTHING_CHANGED if drawing else STOP_POLLING)
+    return render(request, "classifier/_picture.html", _result(request, found))
+
+
+@login_required
+@require_POST
+def image_again(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Once more with the active detector, whether it failed or not."""
+    found = own_image(request, uuid)
+    if not dialogue.analyse_again(Image.objects.filter(pk=found.pk)):
+        messages.info(request, f"{found.name} is being analysed already.")
+    return redirect(found)
+
+
+@login_required
+@require_POST
+def image_delete(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    found = own_image(request, uuid)
+    services.delete_images(Image.objects.filter(pk=found.pk))
+    messages.success(request, f"{found.name} was deleted, with its verdict and its files.")
+    return redirect("history")
+
+
+@login_required
+@require_POST
+def image_consent(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Give or withdraw consent to review, at any time."""
+    found = own_image(request, uuid)
+    consent = request.POST.get("consent") == "yes"
+    dialogue.set_consent(found, consent)
+    messages.success(
+        request,
+        f"Thank you. Staff may look at {found.name} now, and it may be used to improve the detector."
+        if consent
+        else f"Withdrawn: staff no longer see {found.name}, and it leaves the dataset with its next version.",
+    )
+    return redirect(found)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def image_dispute(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    found = own_image(request, uuid)
+    form = DisputeForm(request.POST if request.method == "POST" else None)
+    if found.state != "done":
+        messages.info(request, "There is no verdict to dispute yet.")
+        return redirect(found)
+    if request.method == "POST" and form.is_valid():
+        said = form.cleaned_data
+        if dialogue.dispute(found, Claim(said["claim"]), said["how"], said["category"]):
+            messages.success(request, "Thank you. A person will look at it; the answer appears on this page.")
+        else:
+            messages.info(request, "This verdict is disputed already; a person will look at it.")
+        return redirect(found)
+    return render(request, "classifier/dispute.html", {"image": found, "form": form}, status=200)
+
+
+@login_required
+@require_POST
+def image_dispute_withdraw(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    found = own_image(request, uuid)
+    if dialogue.withdraw_dispute(found):
+        messages.success(request, "Your dispute was withdrawn.")
+    return redirect(found)

@@ -1,0 +1,113 @@
+"""Reports of one image: for its owner as JSON and PDF, for others through a link that ends."""
+
+from typing import TypeVar
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import cache_control, never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from classifier import dialogue, reports
+from classifier.forms import ShareForm
+from classifier.models import Image, Share, State
+from classifier.templatetags.verdicts import conclusion
+from classifier.views.access import own_image
+
+
+def _done(image: Image) -> Image:
+    if image.state != State.DONE:
+        raise Http404
+    return image
+
+
+@login_required
+@require_GET
+def report_json(request: HttpRequest, uuid: UUID) -> JsonResponse:
+    found = _done(own_image(request, uuid))
+    response = JsonResponse(
+        reports.as_dict(found, private=True), json_dumps_params={"indent": 1, "ensure_ascii": False}
+    )
+    response["Content-Disposition"] = f'attachment; filename="aidetect-{found.sha256[:12]}.json"'
+    return response
+
+
+@login_required
+@require_GET
+def report_pdf(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    return _pdf(_done(own_image(request, uuid)), private=True)
+
+
+def _pdf(image: Image, private: bool) -> HttpResponse:
+    response = HttpResponse(reports.as_pdf(image, private, conclusion(image)), content_type="application/pdf")
+    response["Content-Disposition"] = f'attachment; filename="aidetect-{image.sha256[:12]}.pdf"'
+    return response
+
+
+@login_required
+@require_POST
+def image_share(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    found = _done(own_image(request, uuid))
+    form = ShareForm(request.POST)
+    if form.is_valid():
+        dialogue.share(found, form.cleaned_data["days"])
+        messages.success(request, "The link is below. Whoever has it sees the report and a preview, not the original.")
+    else:
+        messages.error(request, "Choose for how many days the link should work.")
+    return redirect(f"{found.get_absolute_url()}#share")
+
+
+@login_required
+@require_POST
+def image_unshare(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    found = own_image(request, uuid)
+    dialogue.revoke_shares(found)
+    messages.success(request, "Revoked: nobody can open the report any more but you.")
+    return redirect(f"{found.get_absolute_url()}#share")
+
+
+def _shared(token: str) -> Image:
+    """The image behind an open link; expired, revoked and invented ones all look the same."""
+    shares = Share.objects.open().select_related("image__verdict__detector")
+    return _done(get_object_or_404(shares, token=token).image)
+
+
+Response = TypeVar("Response", bound=HttpResponseBase)
+
+
+def _unlisted(response: Response) -> Response:
+    response["X-Robots-Tag"] = "noindex, nofollow, noarchive"
+    response["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+@require_GET
+@never_cache
+def shared(request: HttpRequest, token: str) -> HttpResponse:
+    """The report for people without an account: no original, no place, no way to the owner."""
+    found = _shared(token)
+    context = {"image": found, "report": reports.as_dict(found, private=False), "token": token}
+    return _unlisted(render(request, "classifier/shared.html", context))
+
+
+@require_GET
+@cache_control(private=True, no_store=True)
+def shared_preview(request: HttpRequest, token: str) -> HttpResponseBase:
+    found = _shared(token)
+    if not found.display:
+        raise Http404
+    try:
+        response = FileResponse(found.display.open("rb"), content_type="image/jpeg")
+    except FileNotFoundError as error:
+        raise Http404 from error
+    response["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    response["X-Content-Type-Options"] = "nosniff"
+    return _unlisted(response)
+
+
+@require_GET
+@never_cache
+def shared_pdf(request: HttpRequest, token: str) -> HttpResponse:
+    return _unlisted(_pdf(_shared(token), private=False))
