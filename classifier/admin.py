@@ -5,7 +5,7 @@ from typing import Any, cast
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db.models import F, QuerySet
+from django.db.models import Case, F, QuerySet, When
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.defaultfilters import pluralize
@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 
 from classifier import dialogue, services
 from classifier.forms import RelabelForm
-from classifier.models import Detector, GroundTruth, Image, Label, Verdict
+from classifier.models import Detector, Dispute, DisputeState, Evidence, GroundTruth, Image, Label, Verdict
 
 admin.site.site_header = "aidetect administration"
 admin.site.site_title = "aidetect"
@@ -44,6 +44,18 @@ class LabelInline(ReadOnlyInline):
 class VerdictInline(ReadOnlyInline):
     model = Verdict
     fields = ("detector", "outcome", "score", "milliseconds", "created_at")
+    readonly_fields = fields
+
+
+class EvidenceInline(ReadOnlyInline):
+    model = Evidence
+    fields = ("kind", "strength", "direction", "summary")
+    readonly_fields = fields
+
+
+class DisputeInline(ReadOnlyInline):
+    model = Dispute
+    fields = ("created_at", "claim", "category", "how", "state", "closed_by")
     readonly_fields = fields
 
 
@@ -80,7 +92,7 @@ class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     search_help_text = "File name, owner or SHA-256"
     ordering = ("-id",)
     actions = ("relabel",)
-    inlines = (LabelInline, VerdictInline)
+    inlines = (DisputeInline, LabelInline, VerdictInline, EvidenceInline)
     fieldsets = (
         (None, {"fields": ("large_picture", "relabel_link")}),
         ("Verdict", {"fields": ("outcome", "decided_by", "rounded", "label", "state", "error")}),
@@ -162,6 +174,53 @@ class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             "left_out": len(ids) - images.count(),
         }
         return render(request, "admin/classifier/image/relabel.html", context)
+
+
+@admin.register(Dispute)
+class DisputeAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """The queue of verdicts that owners object to, oldest first. Labelling an image answers its dispute."""
+
+    list_display = ("picture", "image", "claim", "verdict", "category", "how", "state", "created_at")
+    list_display_links = None
+    list_filter = ("state", "claim", "category")
+    list_select_related = ("image", "image__owner")
+    list_per_page = 50
+    show_full_result_count = False
+    search_fields = ("image__name", "how")
+    actions = ("label",)
+
+    def get_ordering(self, request: HttpRequest) -> list[Any]:
+        """Open ones first, oldest first."""
+        return [Case(When(state=DisputeState.OPEN, then=0), default=1), "id"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @admin.display(description="Picture")
+    def picture(self, dispute: Dispute) -> SafeString | str:
+        image = dispute.image
+        if not image.thumbnail or not image.reviewable:
+            return "private"
+        return format_html(
+            '<a href="{}"><img class="thumb" src="{}" alt="" loading="lazy"></a>',
+            reverse("admin:classifier_image_change", args=[image.pk]),
+            reverse("image_thumbnail", args=[image.uuid]),
+        )
+
+    @admin.display(description="Verdict")
+    def verdict(self, dispute: Dispute) -> str:
+        return dispute.image.get_outcome_display()
+
+    @admin.action(description="Label the images of the selected disputes…", permissions=["view"])
+    def label(self, request: HttpRequest, queryset: QuerySet[Dispute]) -> HttpResponse:
+        ids = ",".join(str(pk) for pk in queryset.values_list("image_id", flat=True))
+        return redirect(reverse("admin:classifier_image_relabel") + f"?ids={ids}")
 
 
 @admin.register(Detector)

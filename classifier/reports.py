@@ -24,6 +24,7 @@ from classifier.detector.modelcard import MISUSE
 from classifier.models import Image, Verdict
 
 SCHEMA = "aidetect-report/1"
+LIMITS = tuple(f"It must not be used {text}." for text in MISUSE)
 NOTE = "A strong hint at most, not proof. Never use it as the only evidence."
 COLOURS = {"REAL": "#0072B2", "FAKE": "#D55E00", "INCONCLUSIVE": "#6F6A86"}
 COLUMNS = (
@@ -66,7 +67,7 @@ def as_dict(image: Image, private: bool) -> dict[str, Any]:
             }
             for piece in image.evidence.all()
         ],
-        "limits": [NOTE, *MISUSE],
+        "limits": [NOTE, *LIMITS],
         "made": timezone.now().isoformat(),
     }
 
@@ -149,7 +150,7 @@ def as_pdf(image: Image, private: bool, sentence: str) -> bytes:
     sheet.verdict(image, sentence, report)
     sheet.rows("What the file proves or declares", _evidence_lines(report) or ["Nothing. That proves nothing either."])
     sheet.rows("File and detector", _fact_lines(report))
-    sheet.rows("Limits", [NOTE, *MISUSE])
+    sheet.rows("Limits", [NOTE, *LIMITS])
     canvas.showPage()
     canvas.save()
     return buffer.getvalue()

@@ -19,8 +19,11 @@ def classify_pending() -> int:
 
 @shared_task(name="classifier.sweep", time_limit=LIMIT)  # type: ignore[untyped-decorator]
 def sweep() -> int:
-    """Find what was lost: rows whose worker died, rows whose wake-up never arrived. Loads the detector early, too."""
+    """Find what was lost: rows whose worker died, rows whose wake-up never arrived; delete what is past its time. Loads
+    the detector early, too."""
+    from classifier.dialogue import delete_expired
     from classifier.inference import classify_waiting
 
     Image.objects.release_stale()
+    delete_expired()
     return classify_waiting(settings.BATCH_SIZE)

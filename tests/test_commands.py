@@ -153,3 +153,31 @@ def test_every_help_text_shows_an_example(name):
     from django.core.management import load_command_class
 
     assert f"manage.py {name}" in load_command_class("classifier", name).help
+
+
+def test_inspect_prints_the_promised_json_and_a_table(tmp_path):
+    from tests.provenance import files
+
+    (tmp_path / "a.png").write_bytes(files.png(parameters=files.SETTINGS))
+    (tmp_path / "b.jpg").write_bytes(jpeg(1))
+    (tmp_path / "text.jpg").write_bytes(b"not a picture")
+    out, _ = run("inspect", str(tmp_path), str(tmp_path / "missing.jpg"), "--format", "json")
+    a, b, text, missing = (json.loads(line) for line in out.splitlines())
+    assert set(a) == {"path", "evidence", "decides"} and a["decides"] == "FAKE" and b["decides"] is None
+    assert set(a["evidence"][0]) == {"kind", "strength", "direction", "summary", "details"}
+    assert text["evidence"] == [] and set(missing) == {"path", "error"}
+    table, _ = run("inspect", str(tmp_path / "a.png"))
+    assert "a.png: FAKE" in table and "declares  generator AI" in table
+    with pytest.raises(SystemExit):
+        run("inspect", str(tmp_path / "missing.jpg"))
+
+
+def test_classify_says_what_decided(tmp_path, db):
+    from tests.provenance import files
+
+    (tmp_path / "a.png").write_bytes(files.png(image=photo(120, 100), parameters=files.SETTINGS))
+    out, _ = run("classify", str(tmp_path / "a.png"), "--format", "json")
+    found = json.loads(out)
+    assert (found["verdict"], found["decided_by"]) == ("FAKE", "generator") and 0 < found["score"] < 1
+    assert found["evidence"][0]["details"]["generator"] == "AUTOMATIC1111"
+    assert "(decided by generator)" in run("classify", str(tmp_path / "a.png"))[0]

@@ -120,3 +120,142 @@ def test_a_card_polls_until_it_is_done(picture, as_alice):
     Image.objects.update(state=State.FAILED)
     page = as_alice.get(url, {"seen": "waiting", "selectable": ""}).content.decode()
     assert "Failed" in page and "hx-get" not in page and 'type="checkbox"' in page
+
+
+# --- Filters, order and actions of the grown history
+
+
+@pytest.fixture
+def varied(alice, detector):
+    """Twelve images: scores 0.0 to 0.55 in steps, three with a manifest, two disputed, one changed, dates apart."""
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    from classifier.models import Dispute, Evidence, Verdict
+
+    images = make(alice, 12, state=State.DONE, outcome="INCONCLUSIVE")
+    for number, image in enumerate(images):
+        image.score, image.created_at = number / 20, timezone.now() - timedelta(days=number)
+        image.verdict = Verdict.objects.create(
+            image=image, detector=detector, score=image.score, outcome="INCONCLUSIVE", milliseconds=1
+        )
+        image.save()
+    for image in images[:3]:
+        Evidence.objects.create(image=image, kind="c2pa", strength="proves", direction="AI", summary="x")
+        Evidence.objects.create(image=image, kind="jpeg", strength="hints", direction="none", summary="x")
+    for state in ("open", "withdrawn"):
+        Dispute.objects.create(image=images[4], claim="REAL", how="x", category="other", state=state)
+    images[5].conclude("REAL")
+    images[5].save()
+    return images
+
+
+def numbers(response):
+    return sorted(int(name[8:11]) for name in names(response))
+
+
+@pytest.mark.parametrize(
+    ("query", "wanted"),
+    [
+        ({"evidence": "c2pa"}, [0, 1, 2]),
+        ({"evidence": "camera"}, []),
+        ({"low": "0.1", "high": "0.2"}, [2, 3, 4]),
+        ({"disputed": "on"}, [4]),
+        ({"verdict": "REAL"}, [5]),
+        ({"detector": "fusion-2026.11", "high": "0.04"}, [0]),
+        ({"evidence": "c2pa", "low": "0.05"}, [1, 2]),
+    ],
+)
+def test_the_history_can_be_narrowed(as_alice, varied, query, wanted):
+    assert numbers(as_alice.get("/history/", query)) == wanted
+
+
+def test_dates_narrow_by_whole_days(as_alice, varied):
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    day = (timezone.now() - timedelta(days=3)).date()
+    assert numbers(as_alice.get("/history/", {"since": day, "until": day})) == [3]
+    assert numbers(as_alice.get("/history/", {"until": day})) == list(range(3, 12))
+    assert numbers(as_alice.get("/history/", {"changed": day})) == [5]
+    assert numbers(as_alice.get("/history/", {"changed": timezone.now().date() + timedelta(days=1)})) == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"low": "many"}, {"low": "7"}, {"since": "yesterday"}, {"detector": "x"}, {"sort": "name"}, {"evidence": "y"}],
+)
+def test_a_wrong_filter_in_an_old_bookmark_is_left_out(as_alice, varied, query):
+    assert len(names(as_alice.get("/history/", query))) == 12
+
+
+def test_the_order_by_score_has_pages_without_gaps_or_repeats_even_where_scores_are_equal(as_alice, alice):
+    make(alice, PAGE_SIZE, state=State.DONE, outcome="REAL", score=0.25)
+    make(alice, PAGE_SIZE, state=State.DONE, outcome="REAL", score=0.125)
+    make(alice, 3)
+    for sort, first in (("score", 0.125), ("-score", 0.25)):
+        seen, url, pages = [], f"/history/?sort={sort}", []
+        while url:
+            response = as_alice.get(url)
+            page = response.context["page"]
+            pages.append([image.pk for image in page.images])
+            seen += [(image.score, image.pk) for image in page.images]
+            url = "/history/" + page.older if page.older else ""
+        assert seen == sorted(seen, reverse=sort == "-score") and seen[0][0] == first
+        assert len(set(seen)) == len(seen) == 2 * PAGE_SIZE
+        back = as_alice.get("/history/" + response.context["page"].newer)
+        assert [image.pk for image in back.context["page"].images] == pages[-2]
+
+
+@pytest.mark.parametrize("key", ["0.5", "x:1", "0.5:x", "nan:3", ":", "1:2:3"])
+def test_a_key_that_nobody_gave_out_is_no_error(as_alice, varied, key):
+    for sort in ("", "score"):
+        assert as_alice.get("/history/", {"sort": sort, "before": key, "after": key}).status_code == 200
+
+
+def test_each_verdict_says_how_many_the_other_filters_leave(as_alice, varied):
+    page = as_alice.get("/history/", {"low": "0.2"}).content.decode()
+    assert "Inconclusive (7)" in page and "Real photograph (1)" in page and "AI-generated (0)" in page
+
+
+def test_the_csv_is_the_filtered_list_in_its_order(as_alice, varied, bob):
+    import csv
+    import io
+
+    make(bob, 2)
+    response = as_alice.get("/history/images.csv", {"sort": "-score", "high": "0.1"})
+    rows = list(csv.DictReader(io.StringIO(b"".join(response.streaming_content).decode())))
+    assert [row["score"] for row in rows] == ["0.1000", "0.0500", "0.0000"]
+    assert rows[0]["evidence"] == "c2pa jpeg" and rows[0]["detector"] == "fusion-2026.11"
+    assert "attachment" in response["Content-Disposition"]
+
+
+def test_selected_images_are_analysed_again_and_only_ones_own(as_alice, varied, bob, wakeups):
+    [foreign] = make(bob, 1, state=State.DONE)
+    chosen = [varied[0].uuid, varied[1].uuid, foreign.uuid, "rubbish"]
+    page = as_alice.post("/history/again/", {"image": chosen}, follow=True).content.decode()
+    assert "2 images will be analysed again" in page
+    assert set(Image.objects.filter(state=State.WAITING)) == {varied[0], varied[1]}
+
+
+def test_images_are_compared_side_by_side(as_alice, varied, bob):
+    [foreign] = make(bob, 1, state=State.DONE)
+    chosen = [varied[0].uuid, varied[5].uuid, foreign.uuid]
+    page = as_alice.get("/compare/", {"image": chosen}).content.decode()
+    assert varied[0].name in page and varied[5].name in page and page.count("<article") == 2
+    assert "Choose two or more" in as_alice.get("/compare/", {"image": chosen[:1]}, follow=True).content.decode()
+    many = as_alice.get("/compare/", {"image": [image.uuid for image in varied]}).content.decode()
+    assert many.count("<article") == 6 and "At most 6" in many
+
+
+def test_the_number_of_queries_does_not_grow_with_filters_or_rows(as_alice, alice, varied):
+    def count(query):
+        with CaptureQueriesContext(connection) as queries:
+            as_alice.get("/history/", query)
+        return len(queries)
+
+    few = count({"sort": "score", "evidence": "c2pa", "low": "0.01"})
+    make(alice, 60, state=State.DONE, outcome="REAL", score=0.3)
+    assert count({"sort": "score", "low": "0.01"}) <= few <= 12

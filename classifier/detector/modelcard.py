@@ -10,7 +10,7 @@ MISUSE = (
     "somebody who can look further",
     "to accuse anybody: real photographs, portraits above all, are called AI-generated",
     "on drawings, paintings, collages or screenshots of text: “photograph or AI” is not a question about them",
-    "on pictures under 96 pixels, on pictures of which only a part was generated, or on video",
+    "on pictures under 64 pixels, on pictures of which only a part was generated, or on video",
 )
 FAILURES = (
     "Portraits with smooth skin and soft light (agency portraits, close-ups of faces, phone portraits with a blurred "

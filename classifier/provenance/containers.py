@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 XMP_LIMIT = 2_000_000
 EXIF_LIMIT = 1_000_000
@@ -247,6 +247,8 @@ def _by_pillow(data: bytes) -> Parts:
                 parts.iptc = iptc if isinstance(iptc, bytes) else b""
             elif isinstance(exif, bytes):
                 parts.add_exif(exif)
+    except UnidentifiedImageError:
+        return parts
     except Exception as error:  # Pillow's parsers raise OSError, SyntaxError, ValueError, struct.error, KeyError …
         parts.complain("The metadata", error)
     return parts

@@ -66,6 +66,16 @@ def conclusion(image: Image) -> str:
 
 register.filter(conclusion)
 
+OTHERWISE = {"REAL": ("AI", "edited"), "FAKE": ("camera",), "INCONCLUSIVE": ()}
+
+
+@register.filter
+def contradiction(image: Image) -> str:
+    """What the file proves or declares against the verdict that is given, "" when nothing does."""
+    against = OTHERWISE.get(image.outcome, ())
+    pieces = [piece for piece in image.evidence.all() if piece.strength != "hints" and piece.direction in against]
+    return pieces[0].summary if pieces else ""
+
 
 @register.filter
 def strength_word(strength: str) -> str:

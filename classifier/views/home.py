@@ -2,6 +2,7 @@
 
 from typing import cast
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse, UnreadablePostError
@@ -32,7 +33,8 @@ def home(request: HttpRequest) -> HttpResponse:
         if _from_script(request):
             return JsonResponse({"errors": [str(error) for errors in form.errors.values() for error in errors]})
     latest = Image.objects.filter(owner=request.user).select_related("verdict")[:6]
-    return render(request, "classifier/upload.html", {"form": form, "latest": latest})
+    context = {"form": form, "latest": latest, "retention": settings.RETENTION_DAYS}
+    return render(request, "classifier/upload.html", context)
 
 
 def _accept(request: HttpRequest, form: UploadForm) -> str:

@@ -1,13 +1,12 @@
 import json
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from classifier import services
 from classifier.detector.errors import DetectorError
+from classifier.management.paths import expand
 
 
 class Command(BaseCommand):
@@ -25,7 +24,7 @@ class Command(BaseCommand):
 
         try:
             detector = services.find_detector(options["detector"])
-            results = classify_files(detector, _expand(options["paths"]))
+            results = classify_files(detector, expand(options["paths"]))
             read = [self.show(result, options["format"]) for result in results]
         except DetectorError as error:
             raise CommandError(str(error)) from error
@@ -38,17 +37,7 @@ class Command(BaseCommand):
         elif "error" in result:
             self.stdout.write(f"{'error':<13} {'':<6} {result['path']}: {result['error']}")
         else:
-            self.stdout.write(f"{result['verdict']:<13} {result['score']:.3f}  {result['path']}")
+            by = "" if result["decided_by"] == "network" else f"  (decided by {result['decided_by']})"
+            self.stdout.write(f"{result['verdict']:<13} {result['score']:.3f}  {result['path']}{by}")
         self.stdout.flush()
         return "error" not in result
-
-
-def _expand(paths: list[str]) -> Iterator[str]:
-    """Folders become the files below them; a path that is not there is passed on and reported as an error."""
-    for path in paths:
-        if path == "-":
-            yield from (line.rstrip("\r\n") for line in sys.stdin if line.strip())
-        elif Path(path).is_dir():
-            yield from (str(file) for file in sorted(Path(path).rglob("*")) if file.is_file())
-        else:
-            yield path
