@@ -10,7 +10,7 @@ from classifier import services
 from classifier.detector import bundle, calibration, crossvalidation, evaluation, linear, networks, starting, trivial
 from classifier.detector.crossvalidation import Predict, group_folds, headline_folds, held_out, source_folds
 from classifier.detector.errors import DetectorError
-from classifier.detector.manifest import Row
+from classifier.detector.manifest import PHOTO, Row
 from classifier.detector.tiers import TIERS
 from classifier.detector.training import Config, Step, card_of, predictor
 from classifier.models import Detector
@@ -28,7 +28,8 @@ def cross_validate(
     tiers: bool = False,
     on_image: Step | None = None,
 ) -> str:
-    """Held-out figures of an architecture, written to `folder` as JSON and Markdown; returns the Markdown.
+    """Held-out figures of an architecture on photographs, written to `folder` as JSON and Markdown; returns the
+    Markdown. With a joint architecture, rows of other kinds train along.
 
     A run that was killed goes on when called again with the same folder. With `name`, a bundle trained on all rows is
     registered, calibrated on the held-out logits; only joint architectures can do that.
@@ -38,6 +39,7 @@ def cross_validate(
     if (name or tiers) and not folds:
         raise DetectorError(f"--name and --tiers need a joint architecture such as fusion, not {config.architecture}")
     predict: Predict = folds.predict if folds else predictor(config, folder)
+    everything, rows = rows, [row for row in rows if row.kind == PHOTO]
     one = held_out(headline_folds(rows), predict, folder / "headline")
     five = held_out(source_folds(rows), predict, folder / "sources")
     measured: dict[str, Any] = {
@@ -58,7 +60,7 @@ def cross_validate(
     text = crossvalidation.markdown(measured)
     (folder / "heldout.md").write_text(text, encoding="utf-8")
     if target and folds:
-        _register(folds, dataclasses.replace(config, version=target.name), rows, target, measured)
+        _register(folds, dataclasses.replace(config, version=target.name), everything, target, measured)
     return text
 
 
@@ -69,6 +71,7 @@ def cross_validate_within(
     `cross_validate` left in the same folder are used."""
     folds = _folds(config, rows, folder, on_image)
     predict: Predict = folds.predict if folds else predictor(config, folder)
+    rows = [row for row in rows if row.kind == PHOTO]
     tested, logits = held_out(group_folds(rows, source), predict, folder / f"within-{source}")
     measured = evaluation.report(tested, calibration.to_scores(logits), 0.5, 0.5)
     return evaluation.markdown(measured, f"{config.architecture} inside {source}")

@@ -17,7 +17,7 @@ from classifier.detector import evaluation
 from classifier.detector.augmentation import augment, recompress
 from classifier.detector.bundle import compile_forward, compile_head
 from classifier.detector.decoding import read_rgb
-from classifier.detector.manifest import ANY_SIZE, Row, digest
+from classifier.detector.manifest import ANY_SIZE, PHOTO, Row, digest
 from classifier.detector.metrics import Floats
 from classifier.detector.preprocessing import Pixels, Preprocessing, cut_at_random, prepare, scale_down
 from classifier.detector.ridge import Array, balance, fit_ridge
@@ -134,6 +134,8 @@ class Folds:
         self.model, self.spec, self.rows, self.features = model, spec, rows, features
         self.fitted: dict[str, list[list[Array]]] = {}
         self.place = {row.sha256: index for index, row in enumerate(rows)}
+        self.extras = [row for row in rows if row.kind != PHOTO]
+        self.photographed = {row.source for row in rows if row.kind == PHOTO}
 
     def fit(self, split: Sequence[Row]) -> None:
         """The head from every row of `split` that is not in its test part; nothing is left to validate with. The same
@@ -145,8 +147,15 @@ class Folds:
                 layer.set_weights(weights)
             return
         training = [row for row in split if row.split != "test"]
+        training += self._beside(split, {row.source for row in training})
         fit_head(self.model, self.features[[self.place[row.sha256] for row in training]], training)
         self.fitted[key] = [layer.get_weights() for layer in layers]
+
+    def _beside(self, split: Sequence[Row], sources: set[str]) -> list[Row]:
+        """What is no photograph (art) of the sources that are trained on: it trains along, and is never tested on."""
+        taken, held = {row.sha256 for row in split}, {row.group for row in split if row.split == "test"}
+        outside = [row for row in self.extras if row.sha256 not in taken and row.group not in held]
+        return [row for row in outside if row.source in sources or row.source not in self.photographed]
 
     def logits(self, rows: Sequence[Row]) -> Array:
         """Logits (n,) of rows as served, by the head as it was fitted last."""

@@ -15,6 +15,8 @@ from classifier.detector.decoding import Limits, read_rgb
 from classifier.detector.errors import DatasetError, UnreadableImage
 from classifier.detector.labels import CLASS_NAMES
 
+PHOTO = "photo"
+"""The kind of rows that detectors are measured on; others (art) may train along."""
 SPLITS = ("train", "validation", "test")
 NEAR = 4
 """Two images are near-duplicates when their 64-bit dHashes differ in at most this many bits."""
@@ -34,7 +36,7 @@ class Row:
     label: str
     source: str
     subset: str = ""
-    kind: str = "photo"
+    kind: str = PHOTO
     whole: str = ""
     sha256: str = ""
     dhash: str = ""
@@ -112,7 +114,7 @@ def _from_table(folder: Path, table: Path) -> list[Row]:
             whole = str((folder / line["whole"]).resolve()) if line.get("whole") else ""
             source, subset, kind = (line.get(key) or "" for key in ("source", "subset", "kind"))
             path = str((folder / name).resolve())
-            row = Row(path, label, source or folder.name, subset, kind or "photo", whole)
+            row = Row(path, label, source or folder.name, subset, kind or PHOTO, whole)
             rows.append(replace(row, **_original(line)))
     return rows
 

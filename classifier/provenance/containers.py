@@ -16,7 +16,8 @@ XMP_LIMIT = 2_000_000
 EXIF_LIMIT = 1_000_000
 TEXT_LIMIT = 4_000_000
 """Bytes that are read of each; compressed text is unpacked no further than this."""
-CHUNKS = 20_000
+CHUNKS, BLOCKS, BOXES = 20_000, 200_000, 2_000
+"""How many chunks, blocks of a GIF, and boxes of an AVIF or HEIC are read; real files have a tenth of that at most."""
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 
 
@@ -31,6 +32,12 @@ class Parts:
     texts: list[tuple[str, str]] = field(default_factory=list)
     progressive: bool = False
     complaints: list[tuple[str, str]] = field(default_factory=list)
+    too_many: bool = False
+
+    def overfull(self) -> None:
+        """More chunks than any camera or program writes: other readers would take minutes, so none is asked."""
+        self.too_many = True
+        self.complain("A part of the file", f"it has more than {CHUNKS:,} chunks")
 
     def complain(self, what: str, why: object) -> None:
         if len(self.complaints) < 8:
@@ -90,7 +97,7 @@ def _png(data: bytes, parts: Parts) -> None:
         elif kind == b"eXIf":
             parts.add_exif(body)
         at += 12 + length
-    parts.complain("A part of the file", f"it has more than {CHUNKS:,} chunks")
+    parts.overfull()
 
 
 def _png_text(kind: bytes, body: bytes, budget: int) -> tuple[str, str, int]:
@@ -148,6 +155,8 @@ def _jpeg(data: bytes, parts: Parts) -> None:
             break
         _jpeg_segment(marker, body, parts, extended)
         at += 2 + length
+    else:
+        parts.overfull()
     for pieces in extended.values():
         parts.add_xmp(b"".join(piece for _, piece in sorted(pieces)))
 
@@ -197,31 +206,39 @@ def _webp(data: bytes, parts: Parts) -> None:
         elif kind == b"XMP ":
             parts.add_xmp(body)
         at += 8 + length + length % 2
+    parts.overfull()
 
 
 def _gif(data: bytes, parts: Parts) -> None:
     at = 13 + (3 << ((data[10] & 7) + 1) if data[10] & 0x80 else 0)
+    blocks = 0
     for _ in range(CHUNKS):
         introducer = data[at] if at < len(data) else 0x3B
         if introducer == 0x3B:
             return
         if introducer == 0x2C:  # a frame: descriptor, colour table, LZW size, blocks
-            at += 10 + (3 << ((data[at + 9] & 7) + 1) if data[at + 9] & 0x80 else 0) + 1
-            at = _after_blocks(data, at)
-            continue
-        label, start = data[at + 1], at + 2
-        at = _after_blocks(data, start)
+            start, label = at + 10 + (3 << ((data[at + 9] & 7) + 1) if data[at + 9] & 0x80 else 0) + 1, 0
+        else:
+            start, label = at + 2, data[at + 1]
+        at, count = _after_blocks(data, start, BLOCKS - blocks)
+        blocks += count
+        if blocks >= BLOCKS:
+            break
         if label == 0xFE:
-            blocks = _joined_blocks(data, start, at)
-            parts.texts.append(("comment", blocks[:TEXT_LIMIT].decode("utf-8", "replace")))
+            joined = _joined_blocks(data, start, at)
+            parts.texts.append(("comment", joined[:TEXT_LIMIT].decode("utf-8", "replace")))
         elif label == 0xFF and data[start + 1 : start + 12] == b"XMP DataXMP":
             parts.add_xmp(data[start + 12 : at].partition(b"\x01\xff\xfe")[0])
+    parts.overfull()
 
 
-def _after_blocks(data: bytes, at: int) -> int:
-    while at < len(data) and data[at]:
+def _after_blocks(data: bytes, at: int, limit: int) -> tuple[int, int]:
+    """Where a row of blocks ends, and how many there were, at most `limit`."""
+    count = 0
+    while at < len(data) and data[at] and count < limit:
         at += data[at] + 1
-    return at + 1
+        count += 1
+    return at + 1, count
 
 
 def _joined_blocks(data: bytes, at: int, end: int) -> bytes:
@@ -232,9 +249,36 @@ def _joined_blocks(data: bytes, at: int, end: int) -> bytes:
     return joined
 
 
+NESTED = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"dinf", b"edts", b"udta", b"moof", b"traf", b"mvex", b"meta",
+          b"iprp", b"ipco")  # fmt: skip
+"""Boxes of AVIF and HEIC that hold others (ISO/IEC 14496-12)."""
+
+
+def _boxes(data: bytes, limit: int) -> int:
+    """How many boxes there are, nested ones included; stops counting at `limit`."""
+    at, count = 0, 0
+    while at + 8 <= len(data) and count < limit:
+        size, kind = struct.unpack_from(">I4s", data, at)
+        head = 8
+        if size == 1 and at + 16 <= len(data):
+            (size,) = struct.unpack_from(">Q", data, at + 8)
+            head = 16
+        count += 1
+        if kind in NESTED:  # step into it; what lies behind it comes after its last box
+            at += head + (4 if kind == b"meta" else 0)
+        elif size < head:
+            break
+        else:
+            at += size
+    return count
+
+
 def _by_pillow(data: bytes) -> Parts:
     """TIFF, AVIF, HEIC and BMP; whatever Pillow raises on them means that nothing can be read."""
     parts = Parts()
+    if data[4:8] == b"ftyp" and _boxes(data, BOXES) >= BOXES:
+        parts.overfull()
+        return parts
     try:
         with Image.open(io.BytesIO(data), formats=("TIFF", "AVIF", "HEIF", "BMP")) as image:
             parts.format = image.format or ""

@@ -18,7 +18,7 @@ def inspect(data: bytes, trust: Path = c2pa_manifest.TRUST) -> list[Evidence]:
     """Bytes of an image file → evidence, strongest first. Reads nothing but these bytes: no network, no other file but
     the trust list. What is broken becomes a piece of evidence that says so; only MemoryError passes through."""
     parts = containers.take_apart(data[:LARGEST])
-    pieces = c2pa_manifest.evidence_of(data, parts.format, trust)
+    pieces = [] if parts.too_many else c2pa_manifest.evidence_of(data, parts.format, trust)
     pieces += [unreadable("iptc" if "XMP" in what else "generator", what, why) for what, why in parts.complaints]
     properties: xmp.Properties = {}
     try:
@@ -61,7 +61,7 @@ def _of_generators(
 
 def _of_hidden_text(data: bytes, parts: containers.Parts) -> list[Evidence]:
     """Only in formats that keep every bit."""
-    if parts.format not in ("PNG", "WEBP"):
+    if parts.format not in ("PNG", "WEBP") or parts.too_many:
         return []
     try:
         with Image.open(io.BytesIO(data), formats=(parts.format,)) as picture:
