@@ -7,6 +7,7 @@ from PIL import Image
 
 from classifier.provenance import c2pa_manifest, containers, exif, generators, jpeg, stealth, xmp
 from classifier.provenance.evidence import Evidence, ProvenanceError, clean, unreadable
+from classifier.provenance.parts import Parts
 
 LARGEST = 200_000_000
 PIXELS = 50_000_000
@@ -41,9 +42,7 @@ def inspect(data: bytes, trust: Path = c2pa_manifest.TRUST) -> list[Evidence]:
     return sorted(pieces, key=lambda piece: order[piece.strength])
 
 
-def _of_generators(
-    parts: containers.Parts, properties: xmp.Properties, iim: dict[str, str], tags: exif.Exif
-) -> list[Evidence]:
+def _of_generators(parts: Parts, properties: xmp.Properties, iim: dict[str, str], tags: exif.Exif) -> list[Evidence]:
     texts = [*parts.texts, *(("UserComment", value) for value in properties.get("exif:UserComment", []))]
     texts += [(name, tags.texts[name]) for name in ("make", "model", "description") if name in tags.texts]
     texts += [("UserComment", tags.texts["comment"])] if "comment" in tags.texts else []
@@ -59,7 +58,7 @@ def _of_generators(
     return generators.evidence_of(texts, signed)
 
 
-def _of_hidden_text(data: bytes, parts: containers.Parts) -> list[Evidence]:
+def _of_hidden_text(data: bytes, parts: Parts) -> list[Evidence]:
     """Only in formats that keep every bit."""
     if parts.format not in ("PNG", "WEBP") or parts.too_many:
         return []
@@ -93,7 +92,7 @@ def _of_hidden_text(data: bytes, parts: containers.Parts) -> list[Evidence]:
     ]
 
 
-def _of_pixels(data: bytes, parts: containers.Parts, tags: exif.Exif) -> list[Evidence]:
+def _of_pixels(data: bytes, parts: Parts, tags: exif.Exif) -> list[Evidence]:
     if parts.format != "JPEG":
         return []
     try:

@@ -10,7 +10,7 @@ import zlib
 import numpy as np
 from PIL import Image
 
-from classifier.provenance.containers import TEXT_LIMIT, unpack
+from classifier.provenance.parts import TEXT_LIMIT, unpack
 
 SIGNATURES = {
     b"stealth_pnginfo": ("alpha", False),
