@@ -1,86 +1,12 @@
 """One person's whole journey, in real Chromium against the real stack; and every page at two widths and themes."""
 
-import os
 import re
-import shutil
-from pathlib import Path
 
 import pytest
 
-from tests.pictures import encoded, jpeg, photo
+from tests.browser.conftest import PASSWORD
+from tests.browser.people import log_in, sign_up
 from tests.stack import Stack, wait_for
-
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-DATA = Path(__file__).parents[3] / "shared" / "data" / "metadata"
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.stack,
-    pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed (Debian: apt install chromium)"),
-]
-PASSWORD = "sun-and-moon-7"
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory):
-    stack = Stack(tmp_path_factory.mktemp("stack")).start()
-    yield stack
-    assert stack.stop() == 0
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        # Chromium refuses its own sandbox to root, which CI machines are; pages come from this machine alone.
-        arguments = ["--no-sandbox", "--disable-background-networking"] if os.geteuid() == 0 else []
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(browser, stack):
-    """A page that fails the test on any script error, refused resource or request to another host."""
-    context = browser.new_context(base_url=stack.address)
-    page, complaints = context.new_page(), []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    foreign = re.compile(rf"^(?!{re.escape(stack.address)}|blob:|data:)")
-    page.on("request", lambda request: complaints.append(request.url) if foreign.match(request.url) else None)
-    yield page
-    context.close()
-    assert not complaints
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    """A photograph, a generated image and a broken file: real ones where shared/data is there, else made here."""
-    folder = tmp_path_factory.mktemp("files")
-    real = next(iter(sorted((DATA / "camera_exif").glob("*.jpg"))), None)
-    generated = next(iter(sorted((DATA / "c2pa_ai").glob("*.png"))), None)
-    (folder / "holiday.jpg").write_bytes(real.read_bytes() if real else jpeg(1, 1200, 800))
-    (folder / "castle.png").write_bytes(generated.read_bytes() if generated else encoded(photo(800, 800, 2), "PNG"))
-    (folder / "broken.jpg").write_bytes(jpeg(3, 400, 400)[:2000])
-    return [str(folder / name) for name in ("holiday.jpg", "castle.png", "broken.jpg")]
-
-
-def sign_up(page, name):
-    page.goto("/accounts/signup/")
-    page.get_by_label("Username").fill(name)
-    page.get_by_label("Email").fill(f"{name}@example.org")
-    page.get_by_label("Password", exact=False).first.fill(PASSWORD)
-    page.get_by_label("Password (again)").fill(PASSWORD)
-    page.get_by_role("button", name="Create account").click()
-    page.get_by_text("Choose images or drop them here").wait_for()
-
-
-def log_in(page, name, password):
-    page.goto("/accounts/login/")
-    page.locator('[name="login"]').fill(name)
-    page.locator('[name="password"]').fill(password)
-    page.get_by_role("button", name="Log in").click()
-    page.get_by_role("link", name="History").first.wait_for()
 
 
 def rows_and_files(stack, name):
@@ -106,7 +32,7 @@ def test_from_sign_up_to_deletion(page, browser, stack, files):
     score = float(page.locator(".ends strong").inner_text())
     assert 0 <= score <= 1
     loaded = "image => image.complete && image.naturalWidth > 0"
-    wait_for(lambda: page.locator(".picture img").evaluate(loaded), 20, "the picture")
+    wait_for(lambda: page.locator(".picture img").first.evaluate(loaded), 20, "the picture")
 
     staff = browser.new_context(base_url=stack.address).new_page()
     log_in(staff, "staff@example.org", Stack.PASSWORD)
@@ -120,7 +46,7 @@ def test_from_sign_up_to_deletion(page, browser, stack, files):
     assert "taken by a known camera" in staff.content()
     staff.context.close()
 
-    assert rows_and_files(stack, "walker") == (2, 6)
+    wait_for(lambda: rows_and_files(stack, "walker") == (2, 8), 30, "original, two copies and a heat map each")
     page.goto("/account/delete/")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Delete everything").click()
@@ -136,6 +62,7 @@ def test_one_upload_shows_its_verdict_without_a_reload(page, files):
     page.evaluate("window.same = true")
     page.get_by_text("A hint, not proof.", exact=True).wait_for()
     assert page.evaluate("window.same") is True
+    page.get_by_text("Where the detector looked", exact=True).wait_for()
     requests = []
     page.on("request", lambda request: requests.append(request.url))
     page.wait_for_timeout(1500)
