@@ -95,3 +95,18 @@ def test_pinned_requirements():
         "pytest-django",
     ):
         assert re.search(rf"^{package}==", required, re.M), package
+
+
+def test_the_readme_tells_the_rules_of_decision():
+    from classifier.provenance.rules import RULES
+
+    block = README.split("| evidence | verdict |", 1)[1].split("\n\n")[0]
+    assert [row.rsplit("|", 2)[1].strip() for row in block.strip().splitlines()[1:]] == [rule[3] for rule in RULES]
+
+
+def test_the_readme_names_every_key_of_a_report():
+    from classifier.reports import SCHEMA
+
+    assert SCHEMA in README
+    for key in ("decided_by", "model_sha256", "experience", "stability", "previous", "limits"):
+        assert key in README

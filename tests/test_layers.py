@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FORBIDDEN = {
     "classifier/detector": ("django", "celery", "classifier.models", "classifier.services", "classifier.provenance"),
+    "classifier/provenance": ("django", "celery", "keras", "tensorflow", "classifier.models", "classifier.services"),
     "classifier/models": (
         "classifier.services",
         "classifier.views",
