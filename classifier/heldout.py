@@ -83,7 +83,7 @@ def _folds(config: Config, rows: Sequence[Row], folder: Path, on_image: Step | N
     if not spec.joint:
         return None
     if config.start:
-        starting.load_start(model, Path(config.start))
+        starting.load_start(model, config.start)
     features = linear.extract(model, spec, rows, folder / "features", config.seed, on_step=on_image)
     return linear.Folds(model, spec, rows, features)
 

@@ -3,6 +3,7 @@ takes all views of an image at once, shape (batch, views, size, size, 3). A posi
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import keras
 from keras import layers, ops
@@ -129,10 +130,37 @@ def fusion(size: int = 224) -> keras.Model:
     return keras.Model(views, layers.Dense(1, name="logit")(x), name="fusion")
 
 
+def backbone(name: str, size: int = 224) -> keras.Model:
+    """A network of keras.applications under one dropout and one logit, to fine-tune end to end, best from `--start
+    imagenet`. Its layers lie in the same graph, not in a nested model, so that heat maps find them."""
+    application, scaling = APPLICATIONS[name]
+    inputs = keras.Input((size, size, 3), name="pixels")
+    x = layers.Rescaling(1 / 127.5, offset=-1)(inputs) if scaling == "-1…1" else inputs
+    x = layers.Rescaling(1.0, offset=[-123.68, -116.779, -103.939])(x) if scaling == "mean" else x
+    body = getattr(keras.applications, application)(include_top=False, weights=None, input_tensor=x)
+    x = layers.GlobalAveragePooling2D()(body.output)
+    x = layers.Dropout(0.3)(x)
+    return keras.Model(inputs, layers.Dense(1, name="logit")(x), name=name)
+
+
+APPLICATIONS = {
+    "mobilenetv2": ("MobileNetV2", "-1…1"),
+    "efficientnetv2": ("EfficientNetV2B0", "own"),
+    "resnet50": ("ResNet50", "mean"),
+    "convnext": ("ConvNeXtTiny", "own"),
+}
+"""Class in keras.applications and how it wants its pixels ("own": it scales 0–255 itself). ResNet50 was trained on BGR;
+its first layer is turned round when weights are loaded (`starting`)."""
+
+
 ARCHITECTURES: dict[str, tuple[Callable[[], keras.Model], Preprocessing]] = {
     "cnn32": (cnn32, Preprocessing(view="whole", size=32, grid=1, jpeg_quality=None)),
     "patch": (patch, Preprocessing(view="crops", size=96, grid=3, jpeg_quality=90)),
     "mobilenet": (mobilenet, Preprocessing(view="both", size=176, grid=2, jpeg_quality=90)),
+    **{
+        name: (partial(backbone, name), Preprocessing(view="both", size=224, grid=1, jpeg_quality=90))
+        for name in APPLICATIONS
+    },
     "fusion": (fusion, Preprocessing(view="both", size=224, grid=1, jpeg_quality=90, joint=True)),
 }
 

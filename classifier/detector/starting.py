@@ -1,4 +1,5 @@
-"""Weights to begin from: ImageNet's MobileNetV2 out of a quantised TensorFlow Lite file. Needs TensorFlow."""
+"""Weights to begin from: ImageNet's, out of keras.applications or of MobileNetV2's quantised TensorFlow Lite file
+(which needs TensorFlow), or those of a model of our own."""
 
 import warnings
 from pathlib import Path
@@ -9,9 +10,45 @@ import numpy as np
 
 from classifier.detector.bundle import read_model
 from classifier.detector.errors import DetectorError
+from classifier.detector.networks import APPLICATIONS
+
+IMAGENET = "imagenet"
 
 
-def load_start(model: keras.Model, path: Path) -> None:
+def load_start(model: keras.Model, start: str) -> None:
+    """Fill `model` from `start`: "imagenet", a .tflite file or a .keras file. Raises DetectorError."""
+    if start == IMAGENET:
+        load_imagenet(model)
+    else:
+        load_file(model, Path(start))
+
+
+def load_imagenet(model: keras.Model) -> None:
+    """Fill the body of a `networks.backbone` with keras.applications' ImageNet weights, downloaded once; the logit
+    keeps its random ones. Raises DetectorError when there are none for this network or the server isn't reached."""
+    if model.name not in APPLICATIONS:
+        known = ", ".join(APPLICATIONS)
+        raise DetectorError(f"--start imagenet is for {known}; {model.name} begins from a file, or from nothing")
+    application, scaling = APPLICATIONS[model.name]
+    try:
+        trained = getattr(keras.applications, application)(
+            include_top=False, weights=IMAGENET, input_shape=(224, 224, 3)
+        )
+    except Exception as error:  # urllib's, socket's and Keras' own, as an offline machine meets them
+        raise DetectorError(
+            f"expected to download the ImageNet weights of {application} ({error}); without the network, copy them to "
+            "~/.keras/models, or begin from a file"
+        ) from error
+    given = [layer for layer in trained.layers if layer.weights]
+    wanted = [layer for layer in model.layers if layer.weights and layer.name != "logit"]
+    for number, (layer, source) in enumerate(zip(wanted, given, strict=True)):
+        weights = source.get_weights()
+        if scaling == "mean" and number == 0:
+            weights[0] = weights[0][:, :, ::-1]  # trained on BGR, fed with RGB
+        layer.set_weights(weights)
+
+
+def load_file(model: keras.Model, path: Path) -> None:
     """Fill the convolutions of `model` from a .tflite file or from a `.keras` model of the same architecture.
 
     The file's convolutions are taken in order; quantised values become scale × (value − zero point). Layers that the

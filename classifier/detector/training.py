@@ -139,7 +139,7 @@ def train(
     keras.utils.set_random_seed(config.seed)
     model, spec = build(config.architecture)
     if config.start:
-        load_start(model, Path(config.start))
+        load_start(model, config.start)
     folder.mkdir(parents=True, exist_ok=True)
     if spec.joint:
         linear.fit(model, spec, parts["train"], folder, config.seed, on_step)

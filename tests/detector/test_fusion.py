@@ -187,6 +187,6 @@ def test_a_batch_of_joint_views_scores_as_each_alone(fusion):
 
 def test_it_starts_from_the_network_of_another_bundle(trained):
     model = build("fusion")[0]
-    load_start(model, trained[0] / "model.keras")
+    load_start(model, str(trained[0] / "model.keras"))
     theirs = bundle.load(trained[0]).model.get_layer("levels").get_weights()
     assert all(np.array_equal(a, b) for a, b in zip(model.get_layer("levels").get_weights(), theirs, strict=True))

@@ -217,7 +217,7 @@ def test_the_quantised_imagenet_weights_classify_as_in_tensorflow_lite():
     if not path.is_file():
         pytest.skip(f"no pretrained weights at {path}")
     model = mobilenet(224)
-    load_start(model, path)
+    load_start(model, str(path))
     features = keras.Model(model.input, model.layers[-3].output)
     kernel, bias = _convolutions(path)[-1]
     with pytest.warns(UserWarning, match="deprecated"):

@@ -19,7 +19,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--manifest", type=Path, default=settings.MANIFEST)
-        parser.add_argument("--architecture", default="patch", help="patch or cnn32 (the original project's network)")
+        parser.add_argument(
+            "--architecture",
+            default="patch",
+            help="fusion, mobilenet, patch, cnn32 (the original), mobilenetv2, efficientnetv2, resnet50, convnext",
+        )
         parser.add_argument("--name", help="version name; the name of a killed run continues it")
         parser.add_argument("--epochs", type=int, default=40)
         parser.add_argument("--minutes", type=float, default=60, help="time budget")
@@ -29,7 +33,7 @@ class Command(BaseCommand):
         parser.add_argument("--weight-decay", type=float, default=1e-4)
         parser.add_argument("--patience", type=int, default=10, help="epochs without improvement before stopping")
         parser.add_argument(
-            "--start", default="", help="weights to begin from: a .keras model or MobileNetV2's .tflite"
+            "--start", default="", help="weights to begin from: imagenet, a .keras model or MobileNetV2's .tflite"
         )
         parser.add_argument("--baseline", action="store_true", help="train cnn32 on the same images, to compare with")
 
