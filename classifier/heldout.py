@@ -72,6 +72,8 @@ def cross_validate_within(
     folds = _folds(config, rows, folder, on_image)
     predict: Predict = folds.predict if folds else predictor(config, folder)
     rows = [row for row in rows if row.kind == PHOTO]
+    if folds:
+        folds.extras = []  # this source alone
     tested, logits = held_out(group_folds(rows, source), predict, folder / f"within-{source}")
     measured = evaluation.report(tested, calibration.to_scores(logits), 0.5, 0.5)
     return evaluation.markdown(measured, f"{config.architecture} inside {source}")

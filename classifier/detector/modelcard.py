@@ -21,7 +21,7 @@ FAILURES = (
     "Very smooth pictures without detail (a grey wall, fog, fields of one colour) score at random.",
     "Drawings, collages and posters get a score, too, though neither answer fits them.",
 )
-"""Seen on the contact sheets of the 80 held-out images that fusion-2026.11 was most wrong about."""
+"""Seen on the contact sheets of the 80 held-out images that fusion-2026.11 (without art) was most wrong about."""
 
 
 def markdown(card: dict[str, Any]) -> str:
