@@ -2,13 +2,15 @@
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from django.conf import settings
 
 from classifier import services
-from classifier.detector import bundle, calibration, evaluation, manifest, modelcard, plots, robustness
+from classifier.detector import bundle, calibration, evaluation, manifest, modelcard, networks, plots, robustness
 from classifier.detector.errors import BundleError
 from classifier.detector.labels import CLASS_NAMES
 from classifier.detector.tiers import TIERS
@@ -44,6 +46,29 @@ def train_candidate(
     card = train(config, rows, folder, on_epoch, on_step)
     publish(folder, card.report | extra)
     return services.register_detector(folder)
+
+
+def manifest_of(
+    folder: Path, name: str, seed: int, on_file: Callable[[int, int], None] | None = None
+) -> tuple[Path, list[str]]:
+    """The manifest of a plain folder, kept with the detector of that name so that a killed run finds it again, and the
+    complaints about files that were skipped. Split at random by near-duplicate group. Raises DatasetError."""
+    path = unused_folder(name) / "manifest.csv"
+    if path.is_file():
+        return path, []
+    rows, complaints = manifest.import_folder(folder, on_file=on_file)
+    manifest.write(manifest.split(rows, [], [], seed), path)
+    return path, complaints
+
+
+def configured(manifest_path: Path, architecture: str, name: str, chosen: dict[str, Any]) -> Config:
+    """The run's Config. Without an architecture the one that suits the pictures' size; `fusion` without a start begins
+    from the shipped detector's network, which its last layer is fitted on anew."""
+    architecture = architecture or networks.suited([row.longest for row in manifest.read(manifest_path)])
+    if architecture == "fusion" and not chosen["start"]:
+        shipped = next(iter(Path(settings.SHIPPED_DETECTORS).glob(f"fusion-*/{bundle.MODEL_FILE}")), None)
+        chosen = {**chosen, "start": str(shipped) if shipped else ""}
+    return Config(architecture, name, **chosen)
 
 
 def unused_folder(version: str) -> Path:

@@ -181,3 +181,50 @@ def test_classify_says_what_decided(tmp_path, db):
     assert (found["verdict"], found["decided_by"]) == ("FAKE", "generator") and 0 < found["score"] < 1
     assert found["evidence"][0]["details"]["generator"] == "AUTOMATIC1111"
     assert "(decided by generator)" in run("classify", str(tmp_path / "a.png"))[0]
+
+
+def test_a_plain_folder_of_thumbnails_trains_without_any_manifest(tmp_path, db, settings):
+    for number in range(60):
+        label = ("REAL", "FAKE")[number % 2]
+        (tmp_path / "in" / label).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / label / f"{number}.png").write_bytes(encoded(photo(32, 32, seed=number), "PNG"))
+    (tmp_path / "in" / "REAL" / "bad.jpg").write_bytes(b"no picture")
+    out, err = run("train", str(tmp_path / "in"), "--name", "tiny", "--epochs", "1", "--batch", "8")
+    assert "tiny is trained" in out and "skipped" in err and "bad.jpg" in err
+    card = json.loads((settings.MEDIA_ROOT / "detectors" / "tiny" / "bundle.json").read_text())
+    assert card["architecture"] == "thumbnail" and sum(card["training"]["images"].values()) == 60
+    assert (settings.MEDIA_ROOT / "detectors" / "tiny" / "manifest.csv").is_file()
+    with pytest.raises(CommandError, match="exists already"):
+        run("train", str(tmp_path / "in"), "--name", "tiny")
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"), [([], "is not a folder"), (["REAL"], "no FAKE"), (["OTHER"], "named REAL and FAKE")]
+)
+def test_a_folder_that_cannot_be_trained_on_is_explained(tmp_path, db, labels, message):
+    for label in labels:
+        (tmp_path / "in" / label).mkdir(parents=True)
+        (tmp_path / "in" / label / "a.png").write_bytes(encoded(photo(32, 32), "PNG"))
+    with pytest.raises(CommandError, match=message):
+        run("train", str(tmp_path / "in"), "--name", "none")
+
+
+@pytest.mark.parametrize(
+    ("sides", "wanted"), [([32] * 9 + [900], "thumbnail"), ([640, 32, 900], "fusion"), ([0], "fusion")]
+)
+def test_the_architecture_suits_the_size_of_the_pictures(sides, wanted):
+    from classifier.detector.networks import suited
+
+    assert suited(sides) == wanted
+
+
+def test_fusion_begins_from_the_shipped_network_unless_told_otherwise(tmp_path):
+    from classifier import retraining
+    from classifier.detector import manifest
+
+    manifest.write([manifest.Row("a.jpg", "REAL", "x", width="640", height="480")], tmp_path / "m.csv")
+    chosen = {"start": "", "epochs": 3}
+    config = retraining.configured(tmp_path / "m.csv", "", "mine", chosen)
+    assert config.architecture == "fusion" and config.start.endswith("model.keras") and "fusion-" in config.start
+    assert retraining.configured(tmp_path / "m.csv", "", "mine", {**chosen, "start": "a.tflite"}).start == "a.tflite"
+    assert retraining.configured(tmp_path / "m.csv", "patch", "mine", chosen).start == ""

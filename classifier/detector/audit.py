@@ -4,6 +4,7 @@ import io
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,12 +50,17 @@ def describe(content: bytes) -> dict[str, str]:
 
 def jpeg_quality(table: Sequence[int]) -> int:
     """The IJG quality, 1–100, whose luminance table (64 values, sum compared: order doesn't matter) is nearest."""
+    return _quality_of_sum(sum(table))
+
+
+@lru_cache(maxsize=1024)
+def _quality_of_sum(total: int) -> int:
     base = np.array(_LUMINANCE.split(), dtype=np.float64)
     sums = []
     for quality in range(1, 101):
         scale = 5000 / quality if quality < 50 else 200 - 2 * quality
         sums.append(np.clip(np.floor((base * scale + 50) / 100), 1, 255).sum())
-    return int(np.argmin(np.abs(np.array(sums) - sum(table)))) + 1
+    return int(np.argmin(np.abs(np.array(sums) - total))) + 1
 
 
 def findings(rows: Sequence["Row"]) -> Iterator[Finding]:

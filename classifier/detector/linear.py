@@ -27,6 +27,8 @@ Step = Callable[[int, int], None]
 COPIES = 2
 """Views of each image that are fitted: as served, and augmented as the web would."""
 CHUNK = 8
+LARGEST = 20_000
+"""How many images are fitted at most: their features take 2 GB of memory, and more of the same sources bring little."""
 HEAD = ("standard", "logit")
 """The layers that are fitted."""
 PENALTY = {"levels": 2.0, "traces": 0.1}
@@ -85,7 +87,11 @@ def extract(
 def fit(
     model: keras.Model, spec: Preprocessing, rows: Sequence[Row], folder: Path, seed: int, on_step: Step | None = None
 ) -> None:
-    """Extract the features of all rows (kept in `folder` until the head is fitted) and fit the head."""
+    """Extract the features of all rows, of LARGEST drawn at random when there are more (kept in `folder` until the head
+    is fitted), and fit the head."""
+    if len(rows) > LARGEST:
+        chosen = np.random.default_rng(seed).permutation(len(rows))[:LARGEST]
+        rows = [rows[index] for index in sorted(chosen)]
     place = folder / "features"
     fit_head(model, extract(model, spec, rows, place, seed, on_step=on_step), rows)
     for suffix in (".npy", ".json"):

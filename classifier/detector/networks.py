@@ -2,10 +2,11 @@
 takes all views of an image at once, shape (batch, views, size, size, 3). A positive logit means REAL.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 from classifier.detector.errors import DetectorError
@@ -62,6 +63,32 @@ def _residual_block(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
     y = _conv(x, filters)
     y = layers.Conv2D(filters, 3, padding="same", use_bias=False)(y)
     return layers.ReLU()(layers.Add()([x, layers.BatchNormalization()(y)]))
+
+
+def thumbnail() -> keras.Model:
+    """For collections of 32 × 32 thumbnails such as CIFAKE: a residual network of 20 layers (ResNet-20, arXiv
+    1512.03385), the picture's fine detail beside it."""
+    inputs = keras.Input((32, 32, 3), name="pixels")
+    rgb = layers.Rescaling(1 / 127.5, offset=-1)(inputs)
+    noise = layers.Subtract()([rgb, layers.AveragePooling2D(3, strides=1, padding="same")(rgb)])
+    x = _conv(layers.Concatenate()([rgb, layers.Rescaling(4.0)(noise)]), 16)  # 32 × 32 × 16
+    for filters, strides in ((16, 1), (32, 2), (64, 2)):  # 32, 16 and 8 px a side
+        if strides == 2:
+            x = _conv(x, filters, strides)
+        for _ in range(3 if strides == 1 else 2):
+            x = _residual_block(x, filters)
+    x = layers.GlobalAveragePooling2D()(x)
+    x = layers.Dropout(0.2)(x)
+    return keras.Model(inputs, layers.Dense(1, name="logit")(x), name="thumbnail")
+
+
+def suited(longest_sides: Sequence[int]) -> str:
+    """The architecture for pictures with these longest sides in pixels: thumbnails have their own."""
+    known = [side for side in longest_sides if side]
+    return "thumbnail" if known and np.median(known) <= THUMBNAIL else "fusion"
+
+
+THUMBNAIL = 64
 
 
 def mobilenet(size: int = 176) -> keras.Model:
@@ -155,6 +182,7 @@ its first layer is turned round when weights are loaded (`starting`)."""
 
 ARCHITECTURES: dict[str, tuple[Callable[[], keras.Model], Preprocessing]] = {
     "cnn32": (cnn32, Preprocessing(view="whole", size=32, grid=1, jpeg_quality=None)),
+    "thumbnail": (thumbnail, Preprocessing(view="whole", size=32, grid=1, jpeg_quality=95)),
     "patch": (patch, Preprocessing(view="crops", size=96, grid=3, jpeg_quality=90)),
     "mobilenet": (mobilenet, Preprocessing(view="both", size=176, grid=2, jpeg_quality=90)),
     **{

@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from classifier.detector import bundle, calibration, crossvalidation, linear, manifest
 from classifier.detector.augmentation import augment, erase
@@ -20,7 +20,7 @@ from classifier.detector.errors import DatasetError
 from classifier.detector.evaluation import predict_logits, report, targets_of
 from classifier.detector.manifest import ANY_SIZE, Row
 from classifier.detector.metrics import Floats
-from classifier.detector.networks import build
+from classifier.detector.networks import THUMBNAIL, build
 from classifier.detector.preprocessing import Preprocessing, prepare_one, scale_down
 from classifier.detector.starting import load_start
 
@@ -78,7 +78,9 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         row = rows[rng.integers(len(rows))]
         whole = self.spec.view == "whole" or (self.spec.view == "both" and rng.random() < 0.5)
         image = self._picture(row, whole)
-        if not self.config.augment:
+        if self.config.augment and self.spec.size <= THUMBNAIL:  # degrading 32 pixels leaves nothing to see
+            image = ImageOps.mirror(image) if rng.random() < 0.5 else image
+        if not self.config.augment or self.spec.size <= THUMBNAIL:
             return prepare_one(image, self.spec, rng, whole)
         pixels = prepare_one(augment(image, rng), self.spec, rng, whole)
         if rng.random() < 0.2:

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
-from typing import TextIO
+from typing import Any, TextIO
 
 from tqdm import tqdm
 
@@ -32,3 +32,12 @@ def counter(title: str, stream: TextIO = sys.stderr, every: float = 10.0) -> Cal
         stream.write(f"{title}: {done} of {total}, {left:.0f} s left\n")
 
     return say
+
+
+def epoch_line(epoch: dict[str, Any]) -> str:
+    """One epoch of a training run in words."""
+    left = epoch["seconds"] / epoch["epoch"] * (epoch["epochs"] - epoch["epoch"])
+    return (
+        f"epoch {epoch['epoch']} of {epoch['epochs']}: loss {epoch['loss']:.3f}, accuracy {epoch['accuracy']:.3f}, "
+        f"validation loss {epoch['val_loss']:.3f}, AUROC {epoch['val_auroc']:.3f}, about {left / 60:.0f} min left"
+    )

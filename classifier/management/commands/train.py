@@ -7,56 +7,52 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from classifier.detector.errors import DetectorError
-from classifier.management.progress import counter
+from classifier.management.progress import counter, epoch_line
 
-CHOICES = ("epochs", "minutes", "seed", "learning_rate", "label_smoothing", "weight_decay", "patience", "start")
+NETWORKS = "fusion, thumbnail, mobilenet, patch, cnn32 (the original), mobilenetv2, efficientnetv2, resnet50, convnext"
+OPTIONS: dict[str, tuple[type, Any, str]] = {
+    "epochs": (int, 40, "at most"),
+    "minutes": (float, 60.0, "time budget"),
+    "seed": (int, 0, "of split, order and augmentation"),
+    "batch": (int, 32, "images a step; 128 suits thumbnails"),
+    "learning_rate": (float, 1e-3, "at its highest"),
+    "label_smoothing": (float, 0.05, "against wrong labels"),
+    "weight_decay": (float, 1e-4, "against learning by heart"),
+    "patience": (int, 10, "epochs without improvement before stopping"),
+    "start": (str, "", "weights to begin from: imagenet, a .keras or a .tflite file"),
+}
 
 
 class Command(BaseCommand):
     help = (
-        "Train a candidate detector on the dataset manifest. Example: manage.py train --architecture patch --minutes 30"
+        "Train a candidate detector on a folder with REAL/ and FAKE/, or on the dataset manifest. "
+        "Example: manage.py train ~/pictures --name mine --minutes 30"
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("folder", nargs="?", type=Path, help="REAL/ and FAKE/ of any sizes; default: the manifest")
         parser.add_argument("--manifest", type=Path, default=settings.MANIFEST)
-        parser.add_argument(
-            "--architecture",
-            default="patch",
-            help="fusion, mobilenet, patch, cnn32 (the original), mobilenetv2, efficientnetv2, resnet50, convnext",
-        )
+        parser.add_argument("--architecture", default="", help=f"{NETWORKS}; default: what suits the pictures' size")
         parser.add_argument("--name", help="version name; the name of a killed run continues it")
-        parser.add_argument("--epochs", type=int, default=40)
-        parser.add_argument("--minutes", type=float, default=60, help="time budget")
-        parser.add_argument("--seed", type=int, default=0)
-        parser.add_argument("--learning-rate", type=float, default=1e-3)
-        parser.add_argument("--label-smoothing", type=float, default=0.05)
-        parser.add_argument("--weight-decay", type=float, default=1e-4)
-        parser.add_argument("--patience", type=int, default=10, help="epochs without improvement before stopping")
-        parser.add_argument(
-            "--start", default="", help="weights to begin from: imagenet, a .keras model or MobileNetV2's .tflite"
-        )
         parser.add_argument("--baseline", action="store_true", help="train cnn32 on the same images, to compare with")
+        for name, (kind, default, words) in OPTIONS.items():
+            parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=default, help=words)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from classifier.detector.training import Config
-        from classifier.retraining import train_candidate
+        from classifier import retraining
 
-        architecture = options["architecture"]
-        name = options["name"] or f"{architecture}-{date.today():%Y.%m.%d}"
-        chosen = {key: options[key] for key in CHOICES}
-        config = Config(architecture, name, **chosen)
+        name = options["name"] or f"{options['architecture'] or 'trained'}-{date.today():%Y.%m.%d}"
+        step = counter("Training") if sys.stderr.isatty() else None  # elsewhere a line an epoch is enough
+        chosen, path = {key: options[key] for key in OPTIONS}, options["manifest"]
         try:
-            step = counter("Training") if sys.stderr.isatty() else None  # elsewhere the lines of `show` are enough
-            detector = train_candidate(config, options["manifest"], options["baseline"], self.show, step)
+            if options["folder"]:
+                path, skipped = retraining.manifest_of(options["folder"], name, chosen["seed"], counter("Reading"))
+                self.stderr.writelines(f"skipped {complaint}" for complaint in skipped)
+            config = retraining.configured(path, options["architecture"], name, chosen)
+            show = lambda epoch: self.stdout.write(epoch_line(epoch))  # noqa: E731
+            detector = retraining.train_candidate(config, path, options["baseline"], show, step)
         except DetectorError as error:
             raise CommandError(str(error)) from error
-        overall = detector.card["report"]["overall"]
-        figures = ", ".join(f"{key} {overall[key]}" for key in ("accuracy", "precision", "recall", "auroc"))
-        self.stdout.write(f"{detector.version} is trained: {figures}. It isn't active yet: manage.py promote {name}")
-
-    def show(self, epoch: dict[str, Any]) -> None:
-        left = epoch["seconds"] / epoch["epoch"] * (epoch["epochs"] - epoch["epoch"])
-        self.stdout.write(
-            f"epoch {epoch['epoch']} of {epoch['epochs']}: loss {epoch['loss']:.3f}, accuracy {epoch['accuracy']:.3f}, "
-            f"validation loss {epoch['val_loss']:.3f}, AUROC {epoch['val_auroc']:.3f}, about {left / 60:.0f} min left"
-        )
+        report = detector.card["report"]["overall"]
+        figures = ", ".join(f"{key} {report[key]}" for key in ("accuracy", "precision", "recall", "auroc"))
+        self.stdout.write(f"{name} is trained: {figures}. It isn't active yet: manage.py promote {name}")
