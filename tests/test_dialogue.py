@@ -120,6 +120,18 @@ def test_staff_label_from_the_dispute_queue(classified, as_alice, as_staff):
     assert response.status_code == 302 and response.url.endswith(f"relabel/?ids={classified.pk}")
 
 
+def test_the_first_page_tells_of_changed_verdicts_and_answered_disputes(classified, as_alice, as_bob, staff):
+    assert "changed in the last" not in text_of(as_alice.get("/"))
+    dispute(as_alice, classified)
+    dialogue.label_images(Image.objects.filter(pk=classified.pk), staff, GroundTruth.FAKE, "seen")
+    Image.objects.update(changed_at=timezone.now(), previous="REAL")
+    page = text_of(as_alice.get("/"))
+    assert "1 of your verdicts changed" in page and "answered 1 of your disputes" in page
+    assert "disputes" not in text_of(as_bob.get("/"))
+    Image.objects.update(changed_at=timezone.now() - timedelta(days=20))
+    assert "of your verdicts changed" not in text_of(as_alice.get("/"))
+
+
 # --- Consent and retention
 
 

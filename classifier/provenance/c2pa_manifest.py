@@ -38,7 +38,7 @@ ABOUT_THE_SIGNER = ("signingCredential.untrusted", "signingCredential.expired", 
 EDITS = ("c2pa.edited", "c2pa.color_adjustments", "c2pa.drawing", "c2pa.filtered", "c2pa.cropped", "c2pa.resized",
          "c2pa.orientation", "c2pa.placed", "c2pa.removed", "c2pa.deleted", "c2pa.repackaged")  # fmt: skip
 MANIFESTS = 50
-"""How many manifests of an ingredient tree are looked at."""
+"""How many ingredients are listed, and how many manifests of the chain of parents are looked at."""
 
 
 @lru_cache(maxsize=4)
@@ -103,7 +103,7 @@ def _judged(report: dict[str, Any]) -> Evidence:
             ("claim_generator", _generator(active)),
             ("digital_source_types", kinds),
             ("actions", [_action(action) for action in _actions(active)][:20]),
-            ("ingredients", _tree(manifests, name, set())),
+            ("ingredients", _tree(manifests, name, frozenset(), [MANIFESTS])),
         ]
     )
     if state == "invalid":
@@ -223,12 +223,15 @@ def _generator(manifest: dict[str, Any]) -> str:
     return clean("; ".join(named) or str(manifest.get("claim_generator") or ""), 200)
 
 
-def _tree(manifests: dict[str, Any], name: str, above: set[str]) -> list[dict[str, Any]]:
-    """The ingredients of a manifest with theirs, cycles cut, bounded."""
-    if name in above or len(above) > 8:
-        return []
-    found = []
-    for ingredient in ((manifests.get(name) or {}).get("ingredients") or [])[:20]:
+def _tree(manifests: dict[str, Any], name: str, above: frozenset[str], budget: list[int]) -> list[dict[str, Any]]:
+    """The ingredients of a manifest with theirs; cycles are cut, and no more than the budget is listed in all."""
+    found: list[dict[str, Any]] = []
+    if name in above:
+        return found
+    for ingredient in (manifests.get(name) or {}).get("ingredients") or []:
+        budget[0] -= 1
+        if budget[0] < 0:
+            break
         target = str(ingredient.get("active_manifest") or "")
         manifest = manifests.get(target) or {}
         entry = only_filled(
@@ -238,7 +241,7 @@ def _tree(manifests: dict[str, Any], name: str, above: set[str]) -> list[dict[st
                 ("claim_generator", _generator(manifest)),
                 ("digital_source_types", _own_sources(manifest)),
                 ("failed", _recorded_failures(ingredient)),
-                ("ingredients", _tree(manifests, target, above | {name}) if target else []),
+                ("ingredients", _tree(manifests, target, above | {name}, budget) if target else []),
             ]
         )
         found.append(entry)

@@ -1,5 +1,6 @@
 """Landing page and upload."""
 
+from datetime import timedelta
 from typing import cast
 
 from django.conf import settings
@@ -7,11 +8,14 @@ from django.contrib import messages
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse, UnreadablePostError
 from django.shortcuts import redirect, render, resolve_url
+from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
 from classifier import services
 from classifier.forms import Chosen, UploadForm
 from classifier.models import Image
+
+NEWS_DAYS = 14
 
 
 @require_http_methods(["GET", "POST"])
@@ -33,7 +37,14 @@ def home(request: HttpRequest) -> HttpResponse:
         if _from_script(request):
             return JsonResponse({"errors": [str(error) for errors in form.errors.values() for error in errors]})
     latest = Image.objects.filter(owner=request.user).select_related("verdict")[:6]
-    context = {"form": form, "latest": latest, "retention": settings.RETENTION_DAYS}
+    since = timezone.now().date() - timedelta(days=NEWS_DAYS)
+    mine = Image.objects.filter(owner=request.user)
+    context = {
+        "since": since.isoformat(),
+        "changed": mine.filter(changed_at__date__gte=since).count(),
+        "answered": mine.filter(disputes__closed_by__isnull=False, disputes__closed_at__date__gte=since).count(),
+    }
+    context |= {"form": form, "latest": latest, "retention": settings.RETENTION_DAYS}
     return render(request, "classifier/upload.html", context)
 
 

@@ -1,12 +1,13 @@
 """C2PA manifests that we sign ourselves: valid, trusted, broken, with a history."""
 
+import json
 import re
 from datetime import UTC, datetime
 
 import pytest
 from cryptography import x509
 
-from classifier.provenance.c2pa_manifest import TRUST
+from classifier.provenance.c2pa_manifest import TRUST, _judged
 from classifier.provenance.inspection import inspect
 from classifier.provenance.rules import decide
 from tests.pictures import encoded, photo
@@ -143,3 +144,40 @@ def test_the_shipped_trust_lists_hold_certificates_that_are_still_valid():
         assert len(certificates) >= 20
         assert any("Google" in certificate.subject.rfc4514_string() for certificate in certificates)
         assert all(certificate.not_valid_after_utc > datetime.now(UTC) for certificate in certificates)
+
+
+def report(**manifests):
+    return {"active_manifest": "a", "manifests": manifests, "validation_state": "Valid", "validation_results": {}}
+
+
+def made_of(*names, created=""):
+    actions = [{"action": "c2pa.created", "digitalSourceType": signing.SOURCE + created}] if created else []
+    return {
+        "ingredients": [{"relationship": "parentOf", "active_manifest": name, "title": name} for name in names],
+        "assertions": [{"label": "c2pa.actions", "data": {"actions": actions}}],
+    }
+
+
+def test_ingredients_that_lead_back_to_themselves_end():
+    piece = _judged(report(a=made_of("b", "a"), b=made_of("a", "c"), c=made_of("b", created=AI)))
+    assert piece.direction == "AI" and piece.details["digital_source_types"] == [AI]
+    assert len(json.dumps(piece.details)) < 5000
+
+
+def test_a_tree_of_ten_thousand_ingredients_is_cut():
+    names = [f"m{number}" for number in range(10_000)]
+    piece = _judged(report(a=made_of(*names), **{name: made_of(*names[:50]) for name in names}))
+    assert len(json.dumps(piece.details)) < 2_000_000
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {},
+        {"active_manifest": "a", "manifests": {"a": {"assertions": [None, {"label": 3}, {"label": "c2pa.actions"}]}}},
+        {"active_manifest": "a", "manifests": {"a": {"ingredients": [{}], "claim_generator_info": ["x", None]}}},
+        {"active_manifest": "a", "manifests": {"a": {"signature_info": None}}, "validation_results": None},
+    ],
+)
+def test_reports_with_holes_are_read(broken):
+    assert _judged(broken).kind == "c2pa"

@@ -129,3 +129,15 @@ def test_prompt_model_and_seed_are_shown():
     assert piece.details["model"].endswith((".ckpt", ".safetensors")) and "masterpiece" in piece.details["prompt"]
     [piece] = inspect((FOLDER / "sd_text_chunks/InvokeAI/d3x-at__invokeai_sdmeta1.png").read_bytes())
     assert piece.details["model"] == "deliberateForInvoke_v08" and piece.details["seed"]
+
+
+TRAIN = FOLDER.parent / "train" / "REAL"
+
+
+@pytest.mark.skipif(not TRAIN.is_dir(), reason=f"needs the pictures in {TRAIN}")
+def test_no_real_picture_of_the_training_data_declares_ai():
+    paths = sorted(TRAIN.rglob("*.jpg"))
+    assert len(paths) > 3000
+    for path in paths:
+        pieces = inspect(path.read_bytes())
+        assert decide(pieces) is None and not [piece for piece in pieces if piece.direction == "AI"], path
