@@ -79,6 +79,7 @@ SMALLEST_SIDE = env.integer("SMALLEST_SIDE", 32, 1, 4096)
 MAX_FILES = env.integer("MAX_FILES", 20, 1, 200)
 RETENTION_DAYS = env.integer("RETENTION_DAYS", 0, 0, 36500)
 SHARE_DAYS = env.integer("SHARE_DAYS", 30, 1, 3650)
+AUDIT_SHARE = env.number("AUDIT_SHARE", 0.1, 0, 1)
 REVIEW_SCOPE = env.choice("REVIEW_SCOPE", "consent", ("consent", "all"))
 DATA_UPLOAD_MAX_NUMBER_FILES = 10 * MAX_FILES
 FILE_UPLOAD_PERMISSIONS = 0o600

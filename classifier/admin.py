@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 from classifier import dialogue, services
 from classifier.forms import RelabelForm
 from classifier.models import Detector, Dispute, DisputeState, Evidence, GroundTruth, Image, Label, Verdict
+from classifier.review import review
 
 admin.site.site_header = "aidetect administration"
 admin.site.site_title = "aidetect"
@@ -88,6 +89,7 @@ class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_select_related = ("owner", "verdict")
     list_per_page = 50
     show_full_result_count = False
+    change_list_template = "admin/classifier/image/change_list.html"
     search_fields = ("name", "owner__username", "owner__email", "sha256")
     search_help_text = "File name, owner or SHA-256"
     ordering = ("-id",)
@@ -145,7 +147,12 @@ class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.relabel_view)
-        return [path("relabel/", view, name="classifier_image_relabel"), *super().get_urls()]
+        queue = self.admin_site.admin_view(review)
+        return [
+            path("relabel/", view, name="classifier_image_relabel"),
+            path("review/", queue, name="classifier_image_review"),
+            *super().get_urls(),
+        ]
 
     def relabel_view(self, request: HttpRequest) -> HttpResponse:
         """One page for one image or many: what they are, and why. Images without consent are left out and counted."""

@@ -18,7 +18,7 @@ class Label(models.Model):
     image = models.ForeignKey(Image, models.CASCADE, related_name="labels")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="labels_given")
     old = models.CharField(max_length=10, choices=GroundTruth, blank=True)
-    new = models.CharField(max_length=10, choices=GroundTruth)
+    new = models.CharField(max_length=10, choices=GroundTruth, blank=True, help_text="empty: a label was taken back")
     reason = models.CharField(max_length=300)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -26,7 +26,7 @@ class Label(models.Model):
         ordering = ["-id"]
 
     def __str__(self) -> str:
-        return f"{self.old or 'no label'} → {self.new}"
+        return f"{self.old or 'no label'} → {self.new or 'no label'}"
 
 
 class Dispute(models.Model):

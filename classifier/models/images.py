@@ -101,6 +101,11 @@ class Image(models.Model):
     changed_at = models.DateTimeField("verdict changed", null=True, editable=False)
     label = models.CharField("ground truth", max_length=10, choices=GroundTruth, blank=True, editable=False)
 
+    reviewer = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", editable=False
+    )
+    reviewed_until = models.DateTimeField("claimed for review until", null=True, editable=False)
+
     objects = ImageQuerySet.as_manager()
 
     class Meta:
