@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Count, Exists, OuterRef, Q
 from django.template.defaultfilters import pluralize
 from django.utils import timezone
 
@@ -57,6 +57,7 @@ def page_of(images: ImageQuerySet, form: HistoryForm, query: Mapping[str, str]) 
     """One page. `before` and `after` in the query are the keys at its edges: the next page begins behind `before`."""
     filters, values = _filters(form)
     order = ORDERS[filters.get("sort", "")]
+    counts = _verdict_counts(images, values)
     everything = _filtered(images, values)
     rows = everything.exclude(score=None) if "sort" in filters else everything
     rows = rows.select_related("verdict")
@@ -74,8 +75,8 @@ def page_of(images: ImageQuerySet, form: HistoryForm, query: Mapping[str, str]) 
     return Page(
         images=chosen,
         filters=filters,
-        count=_count(everything),
-        verdicts=_verdict_counts(images, values),
+        count=counts[values["verdict"]] if "verdict" in values else sum(counts.values()),
+        verdicts={name: _in_words(count) for name, count in counts.items()},
         newer="?" + urlencode({**filters, "after": _as_key(chosen[0], order)}) if has_newer and chosen else "",
         older="?" + urlencode({**filters, "before": _as_key(chosen[-1], order)}) if has_older and chosen else "",
     )
@@ -129,10 +130,19 @@ def _count(images: ImageQuerySet) -> int:
     return images.order_by()[: COUNT_LIMIT + 1].count()
 
 
-def _verdict_counts(images: ImageQuerySet, values: Mapping[str, Any]) -> dict[str, str]:
+def _in_words(count: int) -> str:
+    return f"{COUNT_LIMIT:,}+" if count > COUNT_LIMIT else str(count)
+
+
+def _verdict_counts(images: ImageQuerySet, values: Mapping[str, Any]) -> dict[str, int]:
+    """How many images of each verdict, "" included, the filters but that of the verdict leave; each counted no further
+    than COUNT_LIMIT. A file name is searched for in one pass over all rows instead."""
     rest = _filtered(images, {name: value for name, value in values.items() if name != "verdict"})
-    counts = {outcome: _count(rest.filter(outcome=outcome)) for outcome in Outcome.values}
-    return {name: f"{COUNT_LIMIT:,}+" if count > COUNT_LIMIT else str(count) for name, count in counts.items()}
+    outcomes = ["", *Outcome.values]
+    if "q" in values:
+        rows = rest.order_by().values_list("outcome").annotate(count=Count("pk", distinct=True))
+        return dict.fromkeys(outcomes, 0) | dict(rows)
+    return {outcome: _count(rest.filter(outcome=outcome)) for outcome in outcomes}
 
 
 def _beyond(order: tuple[str, ...], key: tuple[float, int] | tuple[int]) -> Q:
