@@ -26,6 +26,7 @@ from classifier.detector.decoding import read_rgb
 from classifier.detector.errors import UnreadableImage
 from classifier.detector.fitness import unfit
 from classifier.detector.judgement import judge
+from classifier.detector.manifest import dhash
 from classifier.detector.preprocessing import Pixels
 from classifier.models import DecidedBy, Detector, Image, State, Verdict, findings, remove_files
 from classifier.provenance import rules
@@ -53,6 +54,7 @@ class Prepared:
     evidence: list[Evidence]
     thumbnail: bytes
     display: bytes
+    dhash: str
     seconds: float
 
 
@@ -191,7 +193,7 @@ def _prepare(image: Image, loaded: bundle.LoadedDetector) -> Prepared:
     display = _jpeg(rgb, DISPLAY, quality=88)
     thumbnail = _jpeg(rgb, THUMBNAIL, quality=80)
     seconds = time.perf_counter() - started
-    return Prepared(image, loaded.views(rgb), rgb.size, why_not, evidence, thumbnail, display, seconds)
+    return Prepared(image, loaded.views(rgb), rgb.size, why_not, evidence, thumbnail, display, dhash(rgb), seconds)
 
 
 def _quality(evidence: Iterable[Evidence]) -> int | None:
@@ -229,7 +231,7 @@ def _store(ready: Prepared, detector: Detector, said: dict[str, Any], token: uui
             )
             deciding = rules.deciding(ready.evidence)
             row.thumbnail, row.display, row.heat = image.thumbnail, image.display, ""
-            row.verdict, row.score = current, current.score
+            row.verdict, row.score, row.dhash = current, current.score, ready.dhash
             row.decided_by = deciding.kind if deciding else DecidedBy.NETWORK
             row.conclude(rules.decide(ready.evidence) or current.outcome)
             row.state, row.claim, row.error = State.DONE, None, ""

@@ -67,6 +67,13 @@ def test_a_file_without_any_says_that_this_proves_nothing(judged, as_alice):
     assert "this says nothing either way" in page_of(image, as_alice)
 
 
+def test_a_verdict_of_before_evidence_was_read_says_so(judged, as_alice):
+    image = judged(("plain.png", encoded(photo(120, 100), "PNG")))
+    Image.objects.update(dhash="")
+    page = page_of(image, as_alice)
+    assert "given before files were read for evidence" in page and "nothing either way" not in page
+
+
 def test_broken_metadata_is_a_warning_and_no_failure(judged, as_alice):
     data = encoded(photo(120, 100), "JPEG", xmp=b"<not<xml")
     image = judged(("odd.jpg", data))

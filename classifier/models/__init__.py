@@ -10,6 +10,7 @@ from classifier.models.choices import (
     Reason,
     State,
 )
+from classifier.models.datasets import DatasetVersion
 from classifier.models.detectors import Detector, DetectorQuerySet
 from classifier.models.exchanges import Dispute, Label, Share
 from classifier.models.findings import Evidence, Verdict
@@ -18,6 +19,7 @@ from classifier.models.images import Image, ImageQuerySet, Viewer, original_path
 __all__ = [
     "Category",
     "Claim",
+    "DatasetVersion",
     "DecidedBy",
     "Detector",
     "DetectorQuerySet",

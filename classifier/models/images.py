@@ -78,6 +78,9 @@ class Image(models.Model):
     display = models.FileField(max_length=200, blank=True)
     heat = models.FileField(max_length=200, blank=True, help_text="where the detector looked, a small translucent PNG")
     sha256 = models.CharField(max_length=64)
+    dhash = models.CharField(
+        max_length=16, blank=True, editable=False, help_text="64-bit difference hash of the picture"
+    )
     format = models.CharField(max_length=10)
     size = models.PositiveBigIntegerField("bytes")
     width = models.PositiveIntegerField()

@@ -1,11 +1,11 @@
-"""What staff see. Every change of a label goes through dialogue.label_images, so it leaves a row."""
+"""Images: see, filter, relabel. Every change of a label goes through dialogue.label_images, so it leaves a row."""
 
 from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db.models import Case, F, QuerySet, When
+from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.defaultfilters import pluralize
@@ -13,15 +13,17 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from classifier import dialogue, services
+from classifier import dialogue
 from classifier.forms import RelabelForm
-from classifier.models import Detector, Dispute, DisputeState, Evidence, GroundTruth, Image, Label, Verdict
+from classifier.models import (
+    Dispute,
+    Evidence,
+    GroundTruth,
+    Image,
+    Label,
+    Verdict,
+)
 from classifier.review import review
-
-admin.site.site_header = "aidetect administration"
-admin.site.site_title = "aidetect"
-admin.site.index_title = "Curation"
-admin.site.enable_nav_sidebar = False
 
 
 class ReadOnlyInline(admin.TabularInline):  # type: ignore[type-arg]
@@ -181,72 +183,3 @@ class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             "left_out": len(ids) - images.count(),
         }
         return render(request, "admin/classifier/image/relabel.html", context)
-
-
-@admin.register(Dispute)
-class DisputeAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """The queue of verdicts that owners object to, oldest first. Labelling an image answers its dispute."""
-
-    list_display = ("picture", "image", "claim", "verdict", "category", "how", "state", "created_at")
-    list_display_links = None
-    list_filter = ("state", "claim", "category")
-    list_select_related = ("image", "image__owner")
-    list_per_page = 50
-    show_full_result_count = False
-    search_fields = ("image__name", "how")
-    actions = ("label",)
-
-    def get_ordering(self, request: HttpRequest) -> list[Any]:
-        """Open ones first, oldest first."""
-        return [Case(When(state=DisputeState.OPEN, then=0), default=1), "id"]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    @admin.display(description="Picture")
-    def picture(self, dispute: Dispute) -> SafeString | str:
-        image = dispute.image
-        if not image.thumbnail or not image.reviewable:
-            return "private"
-        return format_html(
-            '<a href="{}"><img class="thumb" src="{}" alt="" loading="lazy"></a>',
-            reverse("admin:classifier_image_change", args=[image.pk]),
-            reverse("image_thumbnail", args=[image.uuid]),
-        )
-
-    @admin.display(description="Verdict")
-    def verdict(self, dispute: Dispute) -> str:
-        return dispute.image.get_outcome_display()
-
-    @admin.action(description="Label the images of the selected disputes…", permissions=["view"])
-    def label(self, request: HttpRequest, queryset: QuerySet[Dispute]) -> HttpResponse:
-        ids = ",".join(str(pk) for pk in queryset.values_list("image_id", flat=True))
-        return redirect(reverse("admin:classifier_image_relabel") + f"?ids={ids}")
-
-
-@admin.register(Detector)
-class DetectorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    list_display = ("version", "architecture", "active", "shipped", "created_at", "promoted_at")
-    list_filter = ("active", "architecture")
-    readonly_fields = ("version", "architecture", "sha256", "shipped", "active", "created_at", "promoted_at")
-    actions = ("promote",)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    @admin.action(description="Promote the selected detector", permissions=["change"])
-    def promote(self, request: HttpRequest, queryset: QuerySet[Detector]) -> None:
-        if queryset.count() != 1:
-            self.message_user(request, "Choose exactly one detector to promote.", messages.ERROR)
-            return
-        services.promote(detector := queryset.get())
-        self.message_user(request, f"{detector.version} is active; workers use it from their next batch on.")

@@ -1,0 +1,12 @@
+"""What staff see."""
+
+from django.contrib import admin
+
+from classifier.admin import datasets, disputes, images
+
+__all__ = ["datasets", "disputes", "images"]
+
+admin.site.site_header = "aidetect administration"
+admin.site.site_title = "aidetect"
+admin.site.index_title = "Curation"
+admin.site.enable_nav_sidebar = False

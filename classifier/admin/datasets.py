@@ -1,0 +1,96 @@
+"""Dataset versions and detectors."""
+
+import json
+from typing import Any, cast
+
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from classifier import datasets, services
+from classifier.detector.errors import DatasetError
+from classifier.models import (
+    DatasetVersion,
+    Detector,
+)
+
+
+@admin.register(DatasetVersion)
+class DatasetVersionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Frozen versions; a new one is made by the button above the list."""
+
+    list_display = ("number", "images", "digest_start", "note", "by", "created_at")
+    change_list_template = "admin/classifier/datasetversion/change_list.html"
+    readonly_fields = ("number", "digest", "by", "created_at", "contents", "changes")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @admin.display(description="Images")
+    def images(self, version: DatasetVersion) -> int:
+        return int(version.summary.get("images", 0))
+
+    @admin.display(description="Digest")
+    def digest_start(self, version: DatasetVersion) -> str:
+        return version.digest[:16]
+
+    @admin.display(description="Contents")
+    def contents(self, version: DatasetVersion) -> SafeString:
+        return format_html('<pre class="plain">{}</pre>', json.dumps(version.summary, indent=1, ensure_ascii=False))
+
+    @admin.display(description="Since the version before")
+    def changes(self, version: DatasetVersion) -> str:
+        older = DatasetVersion.objects.filter(number__lt=version.number).first()
+        if older is None:
+            return "This is the first."
+        try:
+            found = datasets.difference(older, version)
+        except DatasetError as error:
+            return str(error)
+        return ", ".join(f"{count} {what}" for what, count in found.items())
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.freeze_view)
+        return [path("freeze/", view, name="classifier_datasetversion_freeze"), *super().get_urls()]
+
+    def freeze_view(self, request: HttpRequest) -> HttpResponse:
+        if request.method != "POST" or not request.user.has_perm("classifier.add_datasetversion"):
+            raise PermissionDenied
+        try:
+            version = datasets.freeze(cast(User, request.user), request.POST.get("note", "").strip()[:300])
+        except DatasetError as error:
+            messages.error(request, f"{str(error)[:1].upper()}{str(error)[1:]}.")
+        else:
+            messages.success(request, f"Dataset {version.number} is frozen: {version.summary['images']} images.")
+        return redirect(reverse("admin:classifier_datasetversion_changelist"))
+
+
+@admin.register(Detector)
+class DetectorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("version", "architecture", "active", "shipped", "created_at", "promoted_at")
+    list_filter = ("active", "architecture")
+    readonly_fields = ("version", "architecture", "sha256", "shipped", "active", "created_at", "promoted_at")
+    actions = ("promote",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @admin.action(description="Promote the selected detector", permissions=["change"])
+    def promote(self, request: HttpRequest, queryset: QuerySet[Detector]) -> None:
+        if queryset.count() != 1:
+            self.message_user(request, "Choose exactly one detector to promote.", messages.ERROR)
+            return
+        services.promote(detector := queryset.get())
+        self.message_user(request, f"{detector.version} is active; workers use it from their next batch on.")

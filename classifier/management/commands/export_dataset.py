@@ -1,0 +1,32 @@
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from classifier import datasets
+from classifier.detector.errors import DatasetError
+from classifier.models import DatasetVersion
+
+
+class Command(BaseCommand):
+    help = (
+        "Copy a dataset version into folders that Keras and Hugging Face read. "
+        "Example: manage.py export_dataset 3 ~/dataset-3"
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("number", type=int)
+        parser.add_argument("folder", type=Path)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        version = DatasetVersion.objects.filter(number=options["number"]).first()
+        if version is None:
+            known = ", ".join(str(number) for number in DatasetVersion.objects.values_list("number", flat=True))
+            raise CommandError(f"expected the number of a dataset version ({known or 'there is none yet'})")
+        try:
+            count, gone = datasets.export(version, options["folder"])
+        except DatasetError as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"{count} images in {options['folder']}")
+        if gone:
+            self.stdout.write(f"{len(gone)} were deleted since by their owners and are missing")
