@@ -126,7 +126,9 @@ def evidence_of(exif: Exif, software: list[str]) -> list[Evidence]:
         summary = f"The metadata names a camera: {clean(exif.camera, 80)}."
         pieces.append(Evidence("camera", "declares", "camera", summary, details))
     elif exif.gps:
-        pieces.append(Evidence("camera", "hints", "camera", "The metadata records a place.", {"gps": True}))
+        pieces.append(
+            Evidence("camera", "hints", "camera", "There is camera data without a camera's name.", {"gps": True})
+        )
     chain = list(dict.fromkeys([*software, *filter(None, [exif.texts.get("software", "")])]))
     if named := [name for name in chain if _edits(name)]:
         summary = f"Saved by {clean(named[-1], 80)}, a program that edits pictures."

@@ -1,7 +1,7 @@
 """Landing page and upload."""
 
 from datetime import timedelta
-from typing import cast
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib import messages
@@ -37,15 +37,19 @@ def home(request: HttpRequest) -> HttpResponse:
         if _from_script(request):
             return JsonResponse({"errors": [str(error) for errors in form.errors.values() for error in errors]})
     latest = Image.objects.filter(owner=request.user).select_related("verdict")[:6]
-    since = timezone.now().date() - timedelta(days=NEWS_DAYS)
-    mine = Image.objects.filter(owner=request.user)
-    context = {
-        "since": since.isoformat(),
-        "changed": mine.filter(changed_at__date__gte=since).count(),
-        "answered": mine.filter(disputes__closed_by__isnull=False, disputes__closed_at__date__gte=since).count(),
-    }
-    context |= {"form": form, "latest": latest, "retention": settings.RETENTION_DAYS}
+    context = {"form": form, "latest": latest, "retention": settings.RETENTION_DAYS, **_news(request)}
     return render(request, "classifier/upload.html", context)
+
+
+def _news(request: HttpRequest) -> dict[str, Any]:
+    """Verdicts that changed and disputes that were answered lately."""
+    since = timezone.localtime() - timedelta(days=NEWS_DAYS)
+    mine = Image.objects.filter(owner=request.user.pk)
+    return {
+        "since": since.date().isoformat(),
+        "changed": mine.filter(changed_at__gte=since).count(),
+        "answered": mine.filter(disputes__closed_by__isnull=False, disputes__closed_at__gte=since).count(),
+    }
 
 
 def _accept(request: HttpRequest, form: UploadForm) -> str:

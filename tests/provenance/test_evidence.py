@@ -339,3 +339,8 @@ def test_contradicting_proofs_decide_nothing():
 def test_text_from_files_is_bounded_and_printable():
     assert clean("a\x00b\u202ec\ud800") == "a b c?"
     assert len(clean("x" * 10_000)) == 2000 and clean("x" * 10_000).endswith("…")
+
+
+def test_a_place_without_a_camera_is_told_by_its_detail_alone():
+    piece = one(files.saved("JPEG", exif=files.exif(place=True)), "camera")
+    assert piece.details == {"gps": True} and "place" not in piece.summary
