@@ -34,7 +34,7 @@ def inspect(data: bytes, trust: Path = c2pa_manifest.TRUST) -> list[Evidence]:
     except Exception as error:  # Pillow raises struct.error, SyntaxError, KeyError, OverflowError … on broken EXIF
         pieces.append(unreadable("camera", "The EXIF metadata", error))
     pieces += _of_generators(parts, properties, iim, tags)
-    if not any(piece.kind == "generator" for piece in pieces):
+    if not any(piece.kind == "generator" and piece.direction == "AI" for piece in pieces):
         pieces += _of_hidden_text(data, parts)
     pieces += exif.evidence_of(tags, xmp.editing_software(properties, iim))
     pieces += _of_pixels(data, parts, tags)
@@ -54,7 +54,7 @@ def _of_generators(parts: Parts, properties: xmp.Properties, iim: dict[str, str]
         "XMP CreatorTool": next(iter(properties.get("xmp:CreatorTool", [])), ""),
         "IPTC program": iim.get("originating program", ""),
     }
-    signed |= {f"PNG {key}": text for key, text in parts.texts if key in ("Software", "Author", "Title", "Source")}
+    signed |= {f"PNG {key}": text for key, text in parts.texts if key in ("Software", "Source")}
     return generators.evidence_of(texts, signed)
 
 

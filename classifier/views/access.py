@@ -6,7 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.db.models.fields.files import FieldFile
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django_htmx.http import HttpResponseClientRefresh
 
@@ -27,6 +28,19 @@ def visible_image(request: HttpRequest, uuid: UUID) -> Image:
 def own_image(request: HttpRequest, uuid: UUID) -> Image:
     images = Image.objects.select_related("verdict__detector")
     return get_object_or_404(images, uuid=uuid, owner=request.user.pk)
+
+
+def stored_file(file: FieldFile, **options: Any) -> FileResponse:
+    """A stored file that no browser interprets as a page; 404 when it is gone. options: FileResponse's."""
+    if not file:
+        raise Http404
+    try:
+        response = FileResponse(file.open("rb"), **options)
+    except FileNotFoundError as error:
+        raise Http404 from error
+    response["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
 
 
 def member_or_reload(view: View) -> View:

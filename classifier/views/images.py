@@ -7,7 +7,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import cache_control
@@ -16,7 +16,14 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from classifier import dialogue, services
 from classifier.forms import DisputeForm
 from classifier.models import Claim, Image, Share
-from classifier.views.access import NOTHING_CHANGED, STOP_POLLING, member_or_reload, own_image, visible_image
+from classifier.views.access import (
+    NOTHING_CHANGED,
+    STOP_POLLING,
+    member_or_reload,
+    own_image,
+    stored_file,
+    visible_image,
+)
 
 HEAT_AWAITED = timedelta(minutes=2)
 
@@ -77,21 +84,12 @@ def _judged_by_another(found: Image) -> bool:
 def image_file(request: HttpRequest, uuid: UUID, kind: str) -> HttpResponseBase:
     """Copies without metadata are shown inline; the original is only ever a download, for its owner."""
     found = own_image(request, uuid) if kind == "original" else visible_image(request, uuid)
-    file = getattr(found, kind)
-    if not file or not found.picture_visible_to(request.user):
+    if not found.picture_visible_to(request.user):
         raise Http404
-    try:
-        stream = file.open("rb")
-    except FileNotFoundError as error:
-        raise Http404 from error
     if kind == "original":
         octets = "application/octet-stream"
-        response = FileResponse(stream, as_attachment=True, filename=found.name, content_type=octets)
-    else:
-        response = FileResponse(stream, content_type="image/png" if kind == "heat" else "image/jpeg")
-    response["Content-Security-Policy"] = "default-src 'none'; sandbox"
-    response["X-Content-Type-Options"] = "nosniff"
-    return response
+        return stored_file(found.original, as_attachment=True, filename=found.name, content_type=octets)
+    return stored_file(getattr(found, kind), content_type="image/png" if kind == "heat" else "image/jpeg")
 
 
 @member_or_reload

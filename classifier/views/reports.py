@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_GET, require_POST
@@ -14,7 +14,7 @@ from classifier import dialogue, reports
 from classifier.forms import ShareForm
 from classifier.models import Image, Share, State
 from classifier.templatetags.verdicts import conclusion
-from classifier.views.access import own_image
+from classifier.views.access import own_image, stored_file
 
 
 def _done(image: Image) -> Image:
@@ -95,16 +95,7 @@ def shared(request: HttpRequest, token: str) -> HttpResponse:
 @require_GET
 @cache_control(private=True, no_store=True)
 def shared_preview(request: HttpRequest, token: str) -> HttpResponseBase:
-    found = _shared(token)
-    if not found.display:
-        raise Http404
-    try:
-        response = FileResponse(found.display.open("rb"), content_type="image/jpeg")
-    except FileNotFoundError as error:
-        raise Http404 from error
-    response["Content-Security-Policy"] = "default-src 'none'; sandbox"
-    response["X-Content-Type-Options"] = "nosniff"
-    return _unlisted(response)
+    return _unlisted(stored_file(_shared(token).display, content_type="image/jpeg"))
 
 
 @require_GET

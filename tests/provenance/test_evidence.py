@@ -344,3 +344,14 @@ def test_text_from_files_is_bounded_and_printable():
 def test_a_place_without_a_camera_is_told_by_its_detail_alone():
     piece = one(files.saved("JPEG", exif=files.exif(place=True)), "camera")
     assert piece.details == {"gps": True} and "place" not in piece.summary
+
+
+def test_a_broken_chunk_hides_no_hidden_text():
+    data = files.with_chunk(files.stealth(files.SETTINGS), b"zTXt", b"x\0\0broken")
+    pieces = [piece for piece in inspect(data) if piece.kind == "generator"]
+    assert sorted(piece.direction for piece in pieces) == ["AI", "none"] and decide(inspect(data)) == "FAKE"
+
+
+@pytest.mark.parametrize("key", ["Title", "Author", "Comment", "Description"])
+def test_a_generators_name_in_a_title_or_an_author_is_no_declaration(key):
+    assert decide(inspect(files.png(**{key: "Midjourney and Stable Diffusion, a lecture"}))) is None
