@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, Value
+from django.db.models import Exists, F, Max, Min, OuterRef, Q, Value
 from django.db.models.functions import Abs, Least
 from django.utils import timezone
 
@@ -43,8 +43,10 @@ def _choose(images: ImageQuerySet, by: User, chance: float) -> Image | None:
     if mine := images.filter(reviewer=by, reviewed_until__gt=timezone.now()).first():
         return mine
     if chance < settings.AUDIT_SHARE:
-        newest = images.order_by("-pk").values_list("pk", flat=True).first() or 0
-        place = int(chance / settings.AUDIT_SHARE * newest)
+        ends = images.order_by().aggregate(first=Min("pk"), last=Max("pk"))
+        if ends["first"] is None:
+            return None
+        place = ends["first"] + int(chance / settings.AUDIT_SHARE * (ends["last"] - ends["first"] + 1))
         return images.filter(pk__gte=place).order_by("pk").first()
     disputed = Exists(Dispute.objects.filter(image=OuterRef("pk"), state=DisputeState.OPEN))
     if found := images.filter(disputed).order_by("pk").first():

@@ -4,6 +4,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from tests.responses import body
+
 IMAGE_PAGES = {
     "image": "get",
     "image_status": "get",
@@ -53,8 +55,7 @@ def url_of(name, image):
 
 def consume(response):
     if response.streaming:
-        b"".join(response.streaming_content)
-        response.close()
+        body(response)
     return response.status_code
 
 

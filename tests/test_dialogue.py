@@ -19,18 +19,13 @@ from classifier import dialogue, inference, reports
 from classifier.models import Dispute, GroundTruth, Image, Share
 from tests.pictures import encoded, jpeg, photo
 from tests.provenance import files
+from tests.responses import body
 
 SAID = {"claim": "REAL", "category": "night", "how": "I took it with my phone.", "agreed": "on"}
 
 
 def text_of(response):
     return unescape(response.content.decode())
-
-
-def streamed(response):
-    content = b"".join(response.streaming_content)
-    response.close()
-    return content
 
 
 # --- Disputes
@@ -103,7 +98,7 @@ def test_disputing_makes_a_private_picture_reviewable_and_withdrawing_consent_en
     url = reverse("image_display", args=[classified.uuid])
     assert as_staff.get(url).status_code == 404
     dispute(as_alice, classified)
-    streamed(as_staff.get(url))
+    body(as_staff.get(url))
     as_alice.post(reverse("image_consent", args=[classified.uuid]), {"consent": "no"})
     assert as_staff.get(url).status_code == 404 and Dispute.objects.get().state == "withdrawn"
     assert not Image.objects.reviewable().exists()
@@ -195,7 +190,7 @@ def test_a_link_shows_report_and_preview_to_anybody_and_nothing_else(declared, a
     assert "castle.jpg" in page and "AI-generated" in page and declared.sha256 in page and "It must not be used" in page
     assert "gps" not in page and "alice" not in page and str(declared.uuid) not in page
     assert "original" not in page.replace("not the original file", "")
-    preview = streamed(anybody.get(reverse("shared_preview", args=[link.token])))
+    preview = body(anybody.get(reverse("shared_preview", args=[link.token])))
     assert preview[:3] == b"\xff\xd8\xff" and b"stability" not in preview and b"Exif" not in preview
     pdf = anybody.get(reverse("shared_pdf", args=[link.token])).content
     assert "AI-generated" in PdfReader(io.BytesIO(pdf)).pages[0].extract_text()
@@ -288,7 +283,7 @@ def test_my_data_is_a_zip_with_originals_reports_and_a_table(declared, upload, a
     dispute(as_alice, declared)
     response = as_alice.post(reverse("my_data"))
     assert response["Content-Disposition"] == 'attachment; filename="aidetect-my-data.zip"'
-    archive = zipfile.ZipFile(io.BytesIO(streamed(response)))
+    archive = zipfile.ZipFile(io.BytesIO(body(response)))
     assert archive.testzip() is None
     assert sorted(archive.namelist()) == sorted(
         ["account.json", "images.csv", f"reports/{declared.pk}.json", f"images/{declared.pk}-castle.jpg"]

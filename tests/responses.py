@@ -1,0 +1,9 @@
+"""Streamed answers, read to their end."""
+
+
+def body(response):
+    """The whole body; files behind it are closed. `response.close()` would end the test's database connection, too."""
+    content = b"".join(response.streaming_content)
+    for close in response._resource_closers:
+        close()
+    return content
