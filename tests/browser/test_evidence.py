@@ -161,11 +161,13 @@ def test_evidence_works_without_javascript(browser, stack, two):
     page.locator('input[type="file"]').set_input_files(two[:1])
     page.get_by_role("button", name="Check images").click()
 
-    def judged():
+    page.get_by_text("A hint, not proof.", exact=True).wait_for(timeout=60_000)  # the page refreshes itself
+
+    def drawn():  # the page no longer refreshes itself, so nothing else navigates while this does
         page.reload()
         return page.locator("img.heat").count() == 1
 
-    wait_for(judged, 60, "verdict and heat map by reloading alone")
+    wait_for(drawn, 60, "heat map by reloading alone")
     assert not page.locator("img.heat").is_visible()
     page.get_by_text("Where the detector looked", exact=True).click()
     assert page.locator("img.heat").is_visible()
