@@ -39,6 +39,11 @@ def next_for_review(by: User, skipped: Sequence[int] = (), seed: float | None = 
     return None
 
 
+def following(by: User, skipped: Sequence[int]) -> Image | None:
+    """What comes next, a random draw aside, when these are done with; not claimed, only to be fetched early."""
+    return _choose(waiting(by, skipped), by, chance=1)
+
+
 def _choose(images: ImageQuerySet, by: User, chance: float) -> Image | None:
     if mine := images.filter(reviewer=by, reviewed_until__gt=timezone.now()).first():
         return mine

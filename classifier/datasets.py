@@ -4,6 +4,7 @@ import csv
 import shutil
 from collections import Counter
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +90,8 @@ def summary_of(rows: list[Row]) -> dict[str, Any]:
         "formats": dict(Counter(row.format for row in rows)),
         "warnings": [
             f"{finding.feature} alone tells the classes apart (AUC {finding.auc:.2f})"
-            for finding in audit.findings(rows)
-            if not finding.source and finding.auc >= audit.SHORTCUT
+            for finding in takewhile(lambda finding: not finding.source, audit.findings(rows))  # over all rows, first
+            if finding.auc >= audit.SHORTCUT
         ],
         "contradictions": len(manifest.contradictions(rows)),
     }

@@ -45,10 +45,9 @@ def label_images(images: ImageQuerySet, by: User, new: GroundTruth, reason: str)
 def answer_disputes(images: ImageQuerySet, label: GroundTruth, by: User) -> None:
     """Close the open disputes of images that were labelled: agreed, disagreed, or answered where neither fits."""
     disputes = Dispute.objects.filter(image__in=images.values("pk"))
-    decided = label in (GroundTruth.REAL, GroundTruth.FAKE)
-    _close(disputes.filter(claim=label), DisputeState.AGREED, by)
-    other = GroundTruth.FAKE if label == GroundTruth.REAL else GroundTruth.REAL
-    _close(disputes.filter(claim=other), DisputeState.DISAGREED if decided else DisputeState.ANSWERED, by)
+    if label != GroundTruth.UNUSABLE:
+        _close(disputes.filter(claim=label), DisputeState.AGREED, by)
+        _close(disputes.exclude(claim__in=[label, Claim.UNSURE]), DisputeState.DISAGREED, by)
     _close(disputes, DisputeState.ANSWERED, by)
 
 

@@ -38,7 +38,6 @@ def as_dict(image: Image, private: bool) -> dict[str, Any]:
     """The report of an image that is done. private: for its owner; for anybody else what could tell where and when it
     was taken is left out. The schema is in README.md."""
     verdict = image.verdict
-    card = verdict.detector.card if verdict else {}
     return {
         "schema": SCHEMA,
         "file": {
@@ -56,7 +55,7 @@ def as_dict(image: Image, private: bool) -> dict[str, Any]:
             "previous": image.previous or None,
             "changed": image.changed_at.isoformat() if image.changed_at else None,
         },
-        "network": network_of(verdict, card) if verdict else None,
+        "network": network_of(verdict) if verdict else None,
         "evidence": [
             {
                 "kind": piece.kind,
@@ -72,8 +71,9 @@ def as_dict(image: Image, private: bool) -> dict[str, Any]:
     }
 
 
-def network_of(verdict: Verdict, card: dict[str, Any]) -> dict[str, Any]:
+def network_of(verdict: Verdict) -> dict[str, Any]:
     """What the network said, whatever decided."""
+    card = verdict.detector.card
     return {
         "outcome": verdict.outcome,
         "score": round(verdict.score, 6),

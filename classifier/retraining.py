@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from django.conf import settings
 
 from classifier import services
 from classifier.detector import bundle, calibration, evaluation, manifest, modelcard, networks, plots, robustness
@@ -65,9 +64,9 @@ def configured(manifest_path: Path, architecture: str, name: str, chosen: dict[s
     """The run's Config. Without an architecture the one that suits the pictures' size; `fusion` without a start begins
     from the shipped detector's network, which its last layer is fitted on anew."""
     architecture = architecture or networks.suited([row.longest for row in manifest.read(manifest_path)])
-    if architecture == "fusion" and not chosen["start"]:
-        shipped = next(iter(Path(settings.SHIPPED_DETECTORS).glob(f"fusion-*/{bundle.MODEL_FILE}")), None)
-        chosen = {**chosen, "start": str(shipped) if shipped else ""}
+    shipped = services.shipped_folder()
+    if architecture == "fusion" and not chosen["start"] and bundle.read_card(shipped).architecture == architecture:
+        chosen = {**chosen, "start": str(shipped / bundle.MODEL_FILE)}
     return Config(architecture, name, **chosen)
 
 

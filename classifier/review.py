@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 
 from classifier import curation
-from classifier.models import GroundTruth, Image
+from classifier.models import DisputeState, GroundTruth, Image
 
 REMEMBERED = 200
 """How many skipped images a session remembers."""
@@ -28,14 +28,13 @@ def review(request: HttpRequest) -> HttpResponse:
         _act(request, by, skipped)
         return redirect(reverse("admin:classifier_image_review"))
     image = curation.next_for_review(by, skipped)
-    following = curation.waiting(by, skipped).exclude(pk=image.pk).first() if image else None
     context = {
         **admin.site.each_context(request),
         "title": "Review",
         "opts": Image._meta,
         "image": image,
-        "following": following,
-        "dispute": image.disputes.filter(state="open").first() if image else None,
+        "following": curation.following(by, [*skipped, image.pk]) if image else None,
+        "dispute": image.disputes.filter(state=DisputeState.OPEN).first() if image else None,
         "left": curation.waiting(by).count(),
         "today": curation.labelled_today(by),
         "skipped": len(skipped),

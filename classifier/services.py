@@ -161,18 +161,24 @@ def promote(detector: Detector) -> None:
     detector.refresh_from_db()
 
 
+def shipped_folder() -> Path:
+    """The bundle that comes with the code. Raises BundleError unless there is exactly one."""
+    folders = [path.parent for path in Path(settings.SHIPPED_DETECTORS).glob("*/" + bundle.CARD_FILE)]
+    if len(folders) != 1:
+        raise BundleError(f"expected one shipped detector in {settings.SHIPPED_DETECTORS}, found {len(folders)}")
+    return folders[0]
+
+
 def active_detector() -> Detector:
     """The active detector. On a fresh database, or when the code ships another one than the shipped one in use, the
     shipped detector is registered and promoted first; a detector that staff promoted stays."""
     active = Detector.objects.active()
     if active and not active.shipped:
         return active
-    folders = [path.parent for path in Path(settings.SHIPPED_DETECTORS).glob("*/" + bundle.CARD_FILE)]
-    if len(folders) != 1:
-        raise BundleError(f"expected one shipped detector in {settings.SHIPPED_DETECTORS}, found {len(folders)}")
-    if active and active.version == folders[0].name:
+    folder = shipped_folder()
+    if active and active.version == folder.name:
         return active
-    detector = register_detector(folders[0], shipped=True)
+    detector = register_detector(folder, shipped=True)
     promote(detector)
     return detector
 

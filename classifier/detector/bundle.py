@@ -5,12 +5,13 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from classifier.detector import calibration
@@ -114,7 +115,8 @@ class LoadedDetector:
             self._forward = compile_forward(keras.Model(model.input, features.output), spec)
             of_crops = keras.ops.concatenate(features.input[1::2], axis=1)  # whole, crops, whole, crops
             self._crops = compile_forward(keras.Model(model.input, of_crops), spec)
-            self._head = compile_head(model)
+            self._head = linear_head(model)
+            self._joint_batch = self.BATCH // (3 * len(spec.weights))
             widths = [part.shape[-1] for part in features.input]
             self._of_crops = np.repeat(np.arange(len(widths)) % 2 == 1, widths)
         else:
@@ -146,7 +148,7 @@ class LoadedDetector:
         spec = self.card.preprocessing
         views = len(spec.weights)
         if spec.joint:
-            return _in_parts(self._forward, images, self.BATCH // (3 * views), len(self._of_crops))
+            return _in_parts(self._forward, images, self._joint_batch, len(self._of_crops))
         squares = [view for image in images for view in image]
         return _in_parts(self._forward, squares, self.BATCH, 1).reshape(len(images), views)
 
@@ -155,14 +157,13 @@ class LoadedDetector:
         are looked at anew, the whole view is remembered."""
         n, k = len(seen), len(copies) // max(1, len(seen))
         again = np.repeat(seen, k, axis=0)
-        batch = self.BATCH // (3 * len(self.card.preprocessing.weights))
-        again[:, self._of_crops] = _in_parts(self._crops, copies, batch, int(self._of_crops.sum()))
+        again[:, self._of_crops] = _in_parts(self._crops, copies, self._joint_batch, int(self._of_crops.sum()))
         return again.reshape(n, k, -1)
 
     def logits_of(self, seen: Floats) -> Floats:
         """(…, d) → (…): by the last layer of a joint network, otherwise the weighted mean over the views."""
         if self.card.preprocessing.joint:
-            return np.asarray(self._head(seen))
+            return self._head(seen)
         return np.asarray(seen.astype(np.float64) @ self.card.preprocessing.weights)
 
     def scores_of(self, seen: Floats) -> Floats:
@@ -176,13 +177,13 @@ def _in_parts(forward: Any, inputs: list[Pixels], batch: int, width: int) -> Flo
     return np.concatenate(parts) if parts else np.zeros((0, width), np.float32)
 
 
-def compile_head(model: "keras.Model") -> Any:
+def linear_head(model: "keras.Model") -> Callable[[npt.ArrayLike], Floats]:
     """(…, d) features → (…) logits by the layers of a joint network after its features, in NumPy."""
     mean, variance = model.get_layer("standard").get_weights()
     kernel, bias = model.get_layer("logit").get_weights()
     scale = 1 / np.sqrt(variance)
 
-    def head(features: Any) -> Floats:
+    def head(features: npt.ArrayLike) -> Floats:
         x = np.clip((np.asarray(features, np.float32) - mean) * scale, -6, 6)
         return np.asarray(x @ kernel[:, 0] + bias[0], np.float64)
 

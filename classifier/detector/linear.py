@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from classifier.detector import evaluation
 from classifier.detector.augmentation import augment, recompress
-from classifier.detector.bundle import compile_forward, compile_head
+from classifier.detector.bundle import compile_forward, linear_head
 from classifier.detector.decoding import read_rgb
 from classifier.detector.manifest import ANY_SIZE, PHOTO, Row, digest
 from classifier.detector.metrics import Floats
@@ -128,7 +128,7 @@ def boundary(model: keras.Model) -> int:
 
 def logits_of(model: keras.Model, features: npt.NDArray[np.float16]) -> Floats:
     """(n, d) features → (n,) logits by the layers after the features, without the rest of the network."""
-    return np.asarray(compile_head(model)(features))
+    return linear_head(model)(features)
 
 
 class Folds:

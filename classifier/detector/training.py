@@ -78,10 +78,10 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         row = rows[rng.integers(len(rows))]
         whole = self.spec.view == "whole" or (self.spec.view == "both" and rng.random() < 0.5)
         image = self._picture(row, whole)
-        if self.config.augment and self.spec.size <= THUMBNAIL:  # degrading 32 pixels leaves nothing to see
-            image = ImageOps.mirror(image) if rng.random() < 0.5 else image
-        if not self.config.augment or self.spec.size <= THUMBNAIL:
+        if not self.config.augment:
             return prepare_one(image, self.spec, rng, whole)
+        if self.spec.size <= THUMBNAIL:  # degrading 32 pixels leaves nothing to see
+            return prepare_one(ImageOps.mirror(image) if rng.random() < 0.5 else image, self.spec, rng, whole)
         pixels = prepare_one(augment(image, rng), self.spec, rng, whole)
         if rng.random() < 0.2:
             erase(pixels[0], rng)

@@ -111,12 +111,9 @@ def _judged(report: dict[str, Any]) -> Evidence:
         summary = f"A signed manifest is there, but it does not fit this file ({what}); it says nothing any more."
         return Evidence("c2pa", "hints", "none", summary, details)
     strength: Strength = "proves" if state == "trusted" else "declares"
-    by = (
-        f"signed by {signer}"
-        if state == "trusted"
-        else f"signed by {signer}, whose certificate is not on our trust list"
-    )
-    return Evidence("c2pa", strength, direction, f"An intact manifest, {by}, says: {words}.", details)
+    unknown = "" if state == "trusted" else ", whose certificate is not on our trust list"
+    summary = f"An intact manifest, signed by {signer}{unknown}, says: {words}."
+    return Evidence("c2pa", strength, direction, summary, details)
 
 
 def _failures(report: dict[str, Any]) -> list[str]:
@@ -166,11 +163,10 @@ def _sources_of(manifests: dict[str, Any], name: str) -> tuple[list[str], list[s
         seen.add(current)
         manifest = manifests.get(current) or {}
         for action in _actions(manifest):
-            if kind := source_type(str(action.get("digitalSourceType", ""))):
+            if kind := _source_of(action):
+                begins = action.get("action") in ("c2pa.created", "c2pa.opened") and SOURCES[kind][0] != "edited"
+                (created if begins else edits).append(kind)
                 everything.append(kind)
-                (
-                    created if action.get("action") in ("c2pa.created", "c2pa.opened") and _begins(kind) else edits
-                ).append(kind)
         for ingredient in manifest.get("ingredients") or []:
             target = str(ingredient.get("active_manifest") or "")
             if ingredient.get("relationship") == "parentOf" and target:
@@ -181,12 +177,12 @@ def _sources_of(manifests: dict[str, Any], name: str) -> tuple[list[str], list[s
     return created, edits, list(dict.fromkeys([*everything, *edits]))
 
 
-def _begins(kind: str) -> bool:
-    return SOURCES[kind][0] != "edited"
+def _source_of(action: dict[str, Any]) -> str:
+    return source_type(str(action.get("digitalSourceType", "")))
 
 
 def _own_sources(manifest: dict[str, Any]) -> list[str]:
-    return [kind for action in _actions(manifest) if (kind := source_type(str(action.get("digitalSourceType", ""))))]
+    return [kind for action in _actions(manifest) if (kind := _source_of(action))]
 
 
 def _creative_work_says_ai(manifests: dict[str, Any], name: str) -> bool:
@@ -212,8 +208,7 @@ def _actions(manifest: dict[str, Any]) -> list[dict[str, Any]]:
 def _action(action: dict[str, Any]) -> str:
     agent = action.get("softwareAgent")
     agent = agent.get("name") if isinstance(agent, dict) else agent
-    kind = source_type(str(action.get("digitalSourceType", "")))
-    extras = ", ".join(str(part) for part in (kind, agent) if part)
+    extras = ", ".join(str(part) for part in (_source_of(action), agent) if part)
     return clean(f"{action.get('action', '')}{f' ({extras})' if extras else ''}", 160)
 
 

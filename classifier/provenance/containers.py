@@ -7,7 +7,7 @@ are taken apart by Pillow. Lengths that lie end the reading with a complaint; wh
 import io
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from PIL import Image, UnidentifiedImageError
 
@@ -30,15 +30,8 @@ def take_apart(data: bytes) -> Parts:
 
 
 def _png(data: bytes, parts: Parts) -> None:
-    at, budget = 8, TEXT_LIMIT
-    for _ in range(CHUNKS):
-        if at + 8 > len(data):
-            return
-        length, kind = struct.unpack_from(">I4s", data, at)
-        body = data[at + 8 : at + 8 + length]
-        if len(body) < length:
-            parts.complain("A part of the file", f"a chunk claims {length:,} bytes, {len(body):,} are there")
-            return
+    budget = TEXT_LIMIT
+    for kind, body in _chunks(data, parts):
         if kind == b"IEND":
             return
         if kind in (b"tEXt", b"zTXt", b"iTXt"):
@@ -56,7 +49,25 @@ def _png(data: bytes, parts: Parts) -> None:
                     parts.texts.append((keyword, text))
         elif kind == b"eXIf":
             parts.add_exif(body)
-        at += 12 + length
+
+
+def _chunks(data: bytes, parts: Parts) -> Iterator[tuple[bytes, bytes]]:
+    """(type, body) of a PNG's or a WebP's chunks, until one lies about its length or there are too many."""
+    png = parts.format == "PNG"
+    at = 8 if png else 12
+    for _ in range(CHUNKS):
+        if at + 8 > len(data):
+            return
+        if png:
+            length, kind = struct.unpack_from(">I4s", data, at)
+        else:
+            kind, length = struct.unpack_from("<4sI", data, at)
+        body = data[at + 8 : at + 8 + length]
+        if len(body) < length:
+            parts.complain("A part of the file", f"a chunk claims {length:,} bytes, {len(body):,} are there")
+            return
+        yield kind, body
+        at += 8 + length + (4 if png else length % 2)  # a checksum, or padding to an even length
     parts.overfull()
 
 
@@ -143,21 +154,11 @@ def _photoshop_iptc(block: bytes) -> bytes:
 
 
 def _webp(data: bytes, parts: Parts) -> None:
-    at = 12
-    for _ in range(CHUNKS):
-        if at + 8 > len(data):
-            return
-        kind, length = struct.unpack_from("<4sI", data, at)
-        body = data[at + 8 : at + 8 + length]
-        if len(body) < length:
-            parts.complain("A part of the file", f"a chunk claims {length:,} bytes, {len(body):,} are there")
-            return
+    for kind, body in _chunks(data, parts):
         if kind == b"EXIF":
             parts.add_exif(body)
         elif kind == b"XMP ":
             parts.add_xmp(body)
-        at += 8 + length + length % 2
-    parts.overfull()
 
 
 def _gif(data: bytes, parts: Parts) -> None:

@@ -29,7 +29,6 @@ class Exif:
     settings: dict[str, str] = field(default_factory=dict)
     gps: bool = False
     thumbnail: bytes = b""
-    orientation: int = 1
 
     @property
     def camera(self) -> str:
@@ -44,8 +43,6 @@ TEXTS = {
     "software": ExifTags.Base.Software,
     "artist": ExifTags.Base.Artist,
     "description": ExifTags.Base.ImageDescription,
-    "host": ExifTags.Base.HostComputer,
-    "document": ExifTags.Base.DocumentName,
 }
 
 
@@ -65,8 +62,6 @@ def read_exif(block: bytes) -> Exif:
     found.settings = only_filled((name, _text(inner.get(tag))) for name, tag in DEVICE.items())
     found.settings |= _exposure(inner)
     found.gps = bool(tags.get(ExifTags.IFD.GPSInfo)) and bool(tags.get_ifd(ExifTags.IFD.GPSInfo))
-    orientation = tags.get(ExifTags.Base.Orientation, 1)
-    found.orientation = orientation if isinstance(orientation, int) else 1
     second = tags.get_ifd(ExifTags.IFD.IFD1)
     offset, length = (second.get(tag, 0) for tag in (ExifTags.Base.JpegIFOffset, ExifTags.Base.JpegIFByteCount))
     if isinstance(offset, int) and isinstance(length, int) and 0 < length <= THUMBNAIL_LIMIT and offset > 0:
@@ -87,8 +82,7 @@ def _comment(value: Any) -> str:
     value = value[:400_000]
     code, text = value[:8], value[8:]
     if code.startswith(b"UNICODE"):
-        big = text[:200].count(b"\x00", 0, 200) and text[:1] == b"\x00"
-        return _whole(text.decode("utf-16-be" if big else "utf-16-le", "replace"))
+        return _whole(text.decode("utf-16-be" if text[:1] == b"\x00" else "utf-16-le", "replace"))
     if code.rstrip(b"\x00 ") in (b"ASCII", b"JIS", b""):
         return _whole(text.decode("utf-8", "replace"))
     return _whole(value.decode("utf-8", "replace"))

@@ -1,6 +1,7 @@
 """inspect(data): everything a file says about where it comes from."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
@@ -51,7 +52,7 @@ def _of_generators(parts: Parts, properties: xmp.Properties, iim: dict[str, str]
         "EXIF Model": tags.texts.get("model", ""),
         "EXIF Make": tags.texts.get("make", ""),
         "EXIF Artist": tags.texts.get("artist", ""),
-        "XMP CreatorTool": next(iter(properties.get("xmp:CreatorTool", [])), ""),
+        "XMP CreatorTool": xmp.first(properties, "xmp:CreatorTool"),
         "IPTC program": iim.get("originating program", ""),
     }
     signed |= {f"PNG {key}": text for key, text in parts.texts if key in ("Software", "Source")}
@@ -62,11 +63,10 @@ def _of_hidden_text(data: bytes, parts: Parts) -> list[Evidence]:
     """Only in formats that keep every bit."""
     if parts.format not in ("PNG", "WEBP") or parts.too_many:
         return []
+    modes = ("RGB", "RGBA") if parts.format == "PNG" else ("RGBA",)
     try:
         with Image.open(io.BytesIO(data), formats=(parts.format,)) as picture:
-            if picture.width * picture.height > PIXELS or picture.mode not in ("RGB", "RGBA"):
-                return []
-            if parts.format == "WEBP" and picture.mode == "RGB":
+            if picture.width * picture.height > PIXELS or picture.mode not in modes:
                 return []
             hidden = stealth.read_stealth(picture)
     except ValueError as error:
@@ -75,21 +75,12 @@ def _of_hidden_text(data: bytes, parts: Parts) -> list[Evidence]:
         return []
     if hidden is None:
         return []
-    found = generators.evidence_of(stealth.as_texts(hidden), {})
-    if found:
-        return [
-            Evidence(
-                "generator",
-                "declares",
-                "AI",
-                f"{piece.summary[:-1]}, hidden in its pixels.",
-                {**piece.details, "hidden": True},
-            )
-            for piece in found
-        ]
-    return [
-        Evidence("generator", "hints", "AI", "A generator's text is hidden in the pixels.", {"text": clean(hidden)})
-    ]
+    if found := generators.evidence_of(stealth.as_texts(hidden), {}):
+        [piece] = found
+        summary = f"{piece.summary[:-1]}, hidden in its pixels."
+        return [replace(piece, summary=summary, details={**piece.details, "hidden": True})]
+    words = "A generator's text is hidden in the pixels."
+    return [Evidence("generator", "hints", "AI", words, {"text": clean(hidden)})]
 
 
 def _of_pixels(data: bytes, parts: Parts, tags: exif.Exif) -> list[Evidence]:

@@ -1,7 +1,7 @@
 """How a JPEG was compressed, and whether it was compressed before: hints about its history, nothing more.
 
-Double compression: Fan and
-de Queiroz 2003, Popescu and Farid 2004: coefficients that were quantised twice leave a periodic histogram.
+Double compression: coefficients that were quantised twice leave a periodic histogram (Fan and de Queiroz 2003, Popescu
+and Farid 2004).
 """
 
 from typing import Any

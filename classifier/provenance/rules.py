@@ -1,7 +1,7 @@
 """What of the evidence decides a verdict. Everything else only stands beside the network's answer, and metadata is
 never shown to the network."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from classifier.provenance.evidence import Direction, Evidence, Kind, Strength
@@ -20,25 +20,18 @@ against themselves. A declaration of being real must be: anybody can write a cam
 manifest is in no rule, so it never decides."""
 
 
-def deciding(evidence: Iterable[Evidence]) -> Evidence | None:
+def deciding(evidence: Sequence[Evidence]) -> Evidence | None:
     """The piece of evidence that decides the verdict: the first rule that fits; none when pieces that could decide
     contradict each other."""
-    found = [(rule, piece) for rule in RULES for piece in evidence_of(evidence, rule)]
-    return found[0][1] if len({rule[3] for rule, _ in found}) == 1 else None
+    found = [(rule[3], piece) for rule in RULES for piece in evidence if rule[:3] == _key(piece)]
+    return found[0][1] if len({decision for decision, _ in found}) == 1 else None
 
 
 def decide(evidence: Sequence[Evidence]) -> Decision | None:
     """REAL or FAKE when the file itself settles it, otherwise None: the network's verdict stands."""
     piece = deciding(evidence)
-    return next((rule[3] for rule in RULES if piece and _fits(rule, piece)), None)
+    return next((rule[3] for rule in RULES if piece and rule[:3] == _key(piece)), None)
 
 
-def evidence_of(
-    evidence: Iterable[Evidence], rule: tuple[Kind, Strength, Direction, Decision, str]
-) -> Iterable[Evidence]:
-    """The pieces that a rule is about."""
-    return [piece for piece in evidence if _fits(rule, piece)]
-
-
-def _fits(rule: tuple[Kind, Strength, Direction, Decision, str], piece: Evidence) -> bool:
-    return rule[:3] == (piece.kind, piece.strength, piece.direction)
+def _key(piece: Evidence) -> tuple[Kind, Strength, Direction]:
+    return piece.kind, piece.strength, piece.direction

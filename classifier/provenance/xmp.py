@@ -143,8 +143,8 @@ def read_iim(block: bytes) -> dict[str, str]:
 def evidence_of(properties: Properties, iim: dict[str, str]) -> list[Evidence]:
     """What XMP and IPTC declare about the source: digital source type, credit lines that name AI, AI systems."""
     pieces = []
-    credit = _first(properties, "photoshop:Credit") or iim.get("credit", "")
-    system = _first(properties, "Iptc4xmpExt:AISystemUsed")
+    credit = first(properties, "photoshop:Credit") or iim.get("credit", "")
+    system = first(properties, "Iptc4xmpExt:AISystemUsed")
     for value in dict.fromkeys(properties.get("Iptc4xmpExt:DigitalSourceType", [])):
         if not (name := source_type(value)):
             continue
@@ -154,8 +154,8 @@ def evidence_of(properties: Properties, iim: dict[str, str]) -> list[Evidence]:
                 ("digital_source_type", name),
                 ("credit", credit),
                 ("ai_system", system),
-                ("ai_prompt", _first(properties, "Iptc4xmpExt:AIPromptInformation")),
-                ("creator_tool", _first(properties, "xmp:CreatorTool")),
+                ("ai_prompt", first(properties, "Iptc4xmpExt:AIPromptInformation")),
+                ("creator_tool", first(properties, "xmp:CreatorTool")),
             ]
         )
         pieces.append(Evidence("iptc", "declares", direction, f"The metadata says: {words}.", details))
@@ -176,16 +176,12 @@ def made_by_ai(credit: str) -> Direction | None:
     return "edited" if {"edited", "enhanced", "retouched"} & set(words) else None
 
 
-def remote_manifest(properties: Properties) -> str:
-    """The address of a C2PA manifest that lies elsewhere, "" when the XMP names none."""
-    return _first(properties, "dcterms:provenance")
-
-
 def editing_software(properties: Properties, iim: dict[str, str]) -> list[str]:
     """Programs that the metadata names, oldest first, each once."""
     named = [*properties.get("stEvt:softwareAgent", []), *properties.get("xmp:CreatorTool", [])]
     return list(dict.fromkeys([*named, *filter(None, [iim.get("originating program", "")])]))
 
 
-def _first(properties: Properties, name: str) -> str:
+def first(properties: Properties, name: str) -> str:
+    """The first value of a property, "" when there is none."""
     return next(iter(properties.get(name, [])), "")

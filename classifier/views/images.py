@@ -7,6 +7,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import prefetch_related_objects
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -32,7 +33,15 @@ HEAT_AWAITED = timedelta(minutes=2)
 @require_GET
 def image(request: HttpRequest, uuid: UUID) -> HttpResponse:
     found = visible_image(request, uuid)
-    return render(request, "classifier/image.html", _result(request, found))
+    context = _result(request, found)
+    is_owner = context["is_owner"]
+    context |= {
+        "dispute": found.disputes.first(),
+        "share": Share.objects.open().filter(image=found).first() if is_owner else None,
+        "share_days": settings.SHARE_DAYS,
+        "newer_detector": is_owner and found.verdict is not None and not found.verdict.detector.active,
+    }
+    return render(request, "classifier/image.html", context)
 
 
 @member_or_reload
@@ -57,25 +66,17 @@ def image_card(request: HttpRequest, uuid: UUID) -> HttpResponse:
 
 
 def _result(request: HttpRequest, found: Image) -> dict[str, Any]:
+    """What the polled fragment shows; the page around it adds its own."""
     position = found.queue_position() if found.state == "waiting" else 0
-    is_owner = found.owner_id == request.user.pk
+    if found.state == "done":
+        prefetch_related_objects([found], "evidence")  # the cards, the sentence and the warning all read it
     return {
         "image": found,
         "position": position,
         "seen": f"{found.state}-{position}",
-        "is_owner": is_owner,
+        "is_owner": found.owner_id == request.user.pk,
         "picture_visible": found.picture_visible_to(request.user),
-        "evidence": found.evidence.all() if found.state == "done" else [],
-        "dispute": found.disputes.first(),
-        "share": Share.objects.open().filter(image=found).first() if is_owner else None,
-        "share_days": settings.SHARE_DAYS,
-        "dispute_form": DisputeForm(),
-        "newer_detector": is_owner and _judged_by_another(found),
     }
-
-
-def _judged_by_another(found: Image) -> bool:
-    return bool(found.verdict and not found.verdict.detector.active)
 
 
 @login_required

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import prefetch_related_objects
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import cache_control, never_cache
@@ -20,6 +21,7 @@ from classifier.views.access import own_image, stored_file
 def _done(image: Image) -> Image:
     if image.state != State.DONE:
         raise Http404
+    prefetch_related_objects([image], "evidence")  # the report, its sentence and the page all read it
     return image
 
 
