@@ -34,6 +34,14 @@ class Sweep(bootsteps.StartStopStep):  # type: ignore[misc]
         if self.timer:
             self.timer.cancel()
 
+    def wakeups(self) -> dict[str, str]:
+        """Task by queue, for the queues that this worker reads. While it trains, for hours maybe, none is sent."""
+        known = {"celery": "classifier.sweep", "training": "classifier.train_waiting"}
+        mine = {queue: known[queue] for queue in app.amqp.queues.consume_from if queue in known}
+        if state.active_requests:
+            mine.pop("training", None)
+        return mine
+
     def wake(self) -> None:
         """Raises a connection error when the broker doesn't answer, so that the worker connects anew.
 
@@ -41,7 +49,8 @@ class Sweep(bootsteps.StartStopStep):  # type: ignore[misc]
         holds its place in the prefetch window for ever, and Celery alone never asks for another message.
         """
         try:
-            app.send_task("classifier.sweep", expires=60)
+            for queue, task in self.wakeups().items():
+                app.send_task(task, queue=queue, expires=60)
         except Exception as error:
             raise ConnectionResetError("the broker does not answer") from error
         busy = state.reserved_requests or state.active_requests

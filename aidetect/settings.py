@@ -74,12 +74,22 @@ CONTENT_SECURITY_POLICY = {
 
 # --- What is accepted -------------------------------------------------------------------------------------------------
 MAX_UPLOAD_MB = env.number("MAX_UPLOAD_MB", 20, 0.001, 1000)
+MAX_IMPORT_MB = env.number("MAX_IMPORT_MB", 2000, 1, 1_000_000)
 MAX_MEGAPIXELS = env.number("MAX_MEGAPIXELS", 50, 0.001, 500)
 SMALLEST_SIDE = env.integer("SMALLEST_SIDE", 32, 1, 4096)
 MAX_FILES = env.integer("MAX_FILES", 20, 1, 200)
 RETENTION_DAYS = env.integer("RETENTION_DAYS", 0, 0, 36500)
 SHARE_DAYS = env.integer("SHARE_DAYS", 30, 1, 3650)
 AUDIT_SHARE = env.number("AUDIT_SHARE", 0.1, 0, 1)
+REVIEW_KINDS = ["contested", "disputed", "disagreeing", "uncertain"]
+REVIEW_ORDER = env.read(
+    "REVIEW_ORDER",
+    REVIEW_KINDS,
+    "some of contested, disputed, disagreeing, uncertain, separated by commas",
+    lambda value: [REVIEW_KINDS[REVIEW_KINDS.index(word.strip())] for word in value.split(",")],
+)
+PROMOTION_MARGIN = env.number("PROMOTION_MARGIN", 0.02, 0, 1)
+RESCORE_HISTORY = env.boolean("RESCORE_HISTORY", True)
 REVIEW_SCOPE = env.choice("REVIEW_SCOPE", "consent", ("consent", "all"))
 DATA_UPLOAD_MAX_NUMBER_FILES = 10 * MAX_FILES
 FILE_UPLOAD_PERMISSIONS = 0o600
@@ -101,6 +111,7 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout": 3}
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ROUTES = {"classifier.train_waiting": {"queue": "training"}}
 CELERY_WORKER_POOL = "prefork"  # solo and thread pools ignore time limits
 CELERY_WORKER_CONCURRENCY = 1  # TensorFlow uses all cores already; scale by processes
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

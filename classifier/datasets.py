@@ -17,6 +17,12 @@ from classifier.detector.labels import CLASS_NAMES
 from classifier.detector.manifest import Row
 from classifier.models import DatasetVersion, Evidence, Image, State
 
+SIZES = {
+    "under 512": (0, 512),
+    "512 to 1023": (512, 1024),
+    "1024 to 2047": (1024, 2048),
+    "2048 and more": (2048, 10**9),
+}
 EXTENSIONS = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp", "TIFF": "tif",
               "AVIF": "avif", "HEIF": "heic"}  # fmt: skip
 
@@ -46,11 +52,16 @@ def _rows() -> list[Row]:
         piece.image_id: str(piece.details.get("quality", ""))
         for piece in Evidence.objects.filter(kind="jpeg", image__in=images)
     }
+    generators = {
+        piece.image_id: str(piece.details.get("generator", ""))
+        for piece in Evidence.objects.filter(kind="generator", image__in=images.filter(label="FAKE"))
+    }
     for image in images.iterator(chunk_size=2000):
         row = Row(
             path=image.original.path,
             label=image.label,
-            source=f"person {image.owner_id}",
+            source=image.source or f"person {image.owner_id}",
+            subset=generators.get(image.pk, ""),
             sha256=image.sha256,
             dhash=image.dhash,
             format=image.format,
@@ -87,7 +98,9 @@ def summary_of(rows: list[Row]) -> dict[str, Any]:
             name: dict(Counter(row.label for row in rows if row.split == name)) for name in reversed(manifest.SPLITS)
         },
         "sources": dict(Counter(row.source for row in rows).most_common(20)),
+        "generators": dict(Counter(row.subset for row in rows if row.subset).most_common(20)),
         "formats": dict(Counter(row.format for row in rows)),
+        "longest side": {name: sum(low <= row.longest < high for row in rows) for name, (low, high) in SIZES.items()},
         "warnings": [
             f"{finding.feature} alone tells the classes apart (AUC {finding.auc:.2f})"
             for finding in takewhile(lambda finding: not finding.source, audit.findings(rows))  # over all rows, first

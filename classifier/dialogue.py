@@ -1,15 +1,13 @@
-"""Between owners and staff: disputes, labels, consent, links that show a report, retention."""
+"""Between owners and staff: disputes, consent, links that show a report, retention."""
 
 from datetime import timedelta
 
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 
-from classifier import services
-from classifier.models import Claim, Dispute, DisputeState, GroundTruth, Image, ImageQuerySet, Label, Share, State
+from classifier import opinions, services
+from classifier.models import Claim, Dispute, DisputeState, Image, ImageQuerySet, Share, State
 
 
 def dispute(image: Image, claim: Claim, how: str, category: str) -> Dispute | None:
@@ -25,35 +23,7 @@ def dispute(image: Image, claim: Claim, how: str, category: str) -> Dispute | No
 
 
 def withdraw_dispute(image: Image) -> bool:
-    return _close(Dispute.objects.filter(image=image), DisputeState.WITHDRAWN, None)
-
-
-def label_images(images: ImageQuerySet, by: User, new: GroundTruth, reason: str) -> int:
-    """Set the ground truth of images that staff may review; each change becomes a Label row. Returns how many changed.
-
-    Images that have this label already, and images without consent, stay as they are. Open disputes are answered by it.
-    """
-    with transaction.atomic():
-        changing = images.reviewable().exclude(label=new).select_for_update().order_by("pk")
-        rows = [Label(image=image, by=by, old=image.label, new=new, reason=reason) for image in changing]
-        Label.objects.bulk_create(rows)
-        Image.objects.filter(pk__in=[row.image_id for row in rows]).update(label=new)
-        answer_disputes(images.reviewable(), new, by)
-    return len(rows)
-
-
-def answer_disputes(images: ImageQuerySet, label: GroundTruth, by: User) -> None:
-    """Close the open disputes of images that were labelled: agreed, disagreed, or answered where neither fits."""
-    disputes = Dispute.objects.filter(image__in=images.values("pk"))
-    if label != GroundTruth.UNUSABLE:
-        _close(disputes.filter(claim=label), DisputeState.AGREED, by)
-        _close(disputes.exclude(claim__in=[label, Claim.UNSURE]), DisputeState.DISAGREED, by)
-    _close(disputes, DisputeState.ANSWERED, by)
-
-
-def _close(disputes: QuerySet[Dispute], state: DisputeState, by: User | None) -> bool:
-    closed = disputes.filter(state=DisputeState.OPEN).update(state=state, closed_at=timezone.now(), closed_by=by)
-    return bool(closed)
+    return opinions.close_disputes(Dispute.objects.filter(image=image), DisputeState.WITHDRAWN, None)
 
 
 def set_consent(image: Image, consent: bool) -> None:

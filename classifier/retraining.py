@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,19 @@ import numpy as np
 
 from classifier import services
 from classifier.detector import bundle, calibration, evaluation, manifest, modelcard, networks, plots, robustness
-from classifier.detector.errors import BundleError
+from classifier.detector.decoding import read_rgb
+from classifier.detector.errors import BundleError, UnreadableImage
+from classifier.detector.fitness import unfit
+from classifier.detector.judgement import Judgement, judge
 from classifier.detector.labels import CLASS_NAMES
+from classifier.detector.manifest import Row
 from classifier.detector.tiers import TIERS
 from classifier.detector.training import Config, Progress, Step, train
 from classifier.models import Detector
 
+MANIFEST_FILE = "manifest.csv"
+FAILURES = 12
+"""How many of its worst mistakes a measurement names."""
 BASELINE: dict[str, Any] = {
     "architecture": "cnn32",
     "epochs": 20,
@@ -36,14 +44,35 @@ def train_candidate(
 
     With `baseline` the original project's network is trained on the same images and reported beside it.
     """
-    rows = manifest.read(manifest_path)
     folder = unused_folder(config.version)
+    train_rows(config, manifest.read(manifest_path), folder, on_epoch, on_step, baseline)
+    return finish(folder)
+
+
+def train_rows(
+    config: Config,
+    rows: list[Row],
+    folder: Path,
+    on_epoch: Progress | None = None,
+    on_step: Step | None = None,
+    baseline: bool = False,
+) -> None:
+    """Train on those rows whose files are there; the bundle keeps their manifest, to be compared on later. Raises
+    DatasetError."""
+    rows, _ = manifest.still_there(rows)
+    manifest.write(rows, folder / MANIFEST_FILE)
     extra: dict[str, Any] = {}
     if baseline:
         original = dataclasses.replace(config, **BASELINE, version="baseline")
         extra["baseline"] = train(original, rows, folder / "baseline", on_epoch, on_step).report["overall"]
     card = train(config, rows, folder, on_epoch, on_step)
     publish(folder, card.report | extra)
+
+
+def finish(folder: Path) -> Detector:
+    """Register a trained bundle, with the plots that a killed run may have left out."""
+    if not (folder / "MODEL_CARD.md").exists():
+        publish(folder, bundle.read_card(folder).report)
     return services.register_detector(folder)
 
 
@@ -52,7 +81,7 @@ def manifest_of(
 ) -> tuple[Path, list[str]]:
     """The manifest of a plain folder, kept with the detector of that name so that a killed run finds it again, and the
     complaints about files that were skipped. Split at random by near-duplicate group. Raises DatasetError."""
-    path = unused_folder(name) / "manifest.csv"
+    path = unused_folder(name) / MANIFEST_FILE
     if path.is_file():
         return path, []
     rows, complaints = manifest.import_folder(folder, on_file=on_file)
@@ -111,6 +140,38 @@ def measure(detector: Detector, rows: list[manifest.Row], on_image: Any = None, 
             for name, tier in reports.items()
         }
     return clean
+
+
+def measure_with_cases(
+    detector: Detector, rows: list[Row], paths: list[str], on_image: Any = None
+) -> tuple[dict[str, Any], dict[str, float], list[Judgement | None]]:
+    """On test rows: the report with size, speed and worst mistakes, and each score by SHA-256; on further files what a
+    user would be told, None where one can't be read. Raises DatasetError."""
+    loaded = bundle.load(detector.folder)
+    started = time.perf_counter()
+    logits = evaluation.predict_logits(loaded, rows, on_image)
+    seconds = time.perf_counter() - started
+    scores = calibration.to_scores(logits, loaded.card.temperature)
+    report = evaluation.report(rows, scores, loaded.card.fake_below, loaded.card.real_above)
+    wrong = np.abs(evaluation.targets_of(rows) - scores)
+    worst = [int(index) for index in np.argsort(-wrong)[:FAILURES] if wrong[index] > 0.5]
+    report |= {
+        "milliseconds": round(1000 * seconds / len(rows), 1),
+        "model_bytes": (detector.folder / bundle.MODEL_FILE).stat().st_size,
+        "reliability": calibration.reliability(evaluation.targets_of(rows), scores),
+        "failures": [{"sha256": rows[i].sha256, "label": rows[i].label, "score": float(scores[i])} for i in worst],
+    }
+    by_file = {row.sha256: round(float(score), 4) for row, score in zip(rows, scores, strict=True)}
+    return report, by_file, [_judged(loaded, path) for path in paths]
+
+
+def _judged(loaded: bundle.LoadedDetector, path: str) -> Judgement | None:
+    try:
+        rgb = read_rgb(path, services.limits())
+    except (UnreadableImage, OSError):
+        return None
+    [said] = judge(loaded, [loaded.views(rgb)], [unfit(rgb, None)])
+    return said
 
 
 def attacked(detector: Detector, rows: list[manifest.Row], count: int, seed: int, save: bool) -> dict[str, Any]:

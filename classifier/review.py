@@ -7,11 +7,12 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.template.defaultfilters import pluralize
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 
 from classifier import curation
-from classifier.models import DisputeState, GroundTruth, Image
+from classifier.models import Category, DisputeState, GroundTruth, Image
 
 REMEMBERED = 200
 """How many skipped images a session remembers."""
@@ -34,6 +35,8 @@ def review(request: HttpRequest) -> HttpResponse:
         "opts": Image._meta,
         "image": image,
         "following": curation.following(by, [*skipped, image.pk]) if image else None,
+        "near": curation.beside(image, by) if image else [],
+        "categories": Category.choices,
         "dispute": image.disputes.filter(state=DisputeState.OPEN).first() if image else None,
         "left": curation.waiting(by).count(),
         "today": curation.labelled_today(by),
@@ -61,8 +64,13 @@ def _act(request: HttpRequest, by: User, skipped: list[int]) -> None:
 
 
 def _label(request: HttpRequest, image: Image, by: User, new: GroundTruth) -> None:
-    if not curation.answer(image, by, new, request.POST.get("note", "").strip()[:300]):
+    note, category = request.POST.get("note", "").strip()[:300], request.POST.get("category", "")
+    near = [int(number) for number in request.POST.getlist("near") if number.isascii() and number.isdigit()]
+    if not curation.answer(image, by, new, note, category if category in Category.values else "", near):
         messages.error(request, f"{image.name} went to somebody else meanwhile; nothing was changed.")
         return
+    image.refresh_from_db()
     said = f"{image.get_outcome_display()} ({image.score:.2f})" if image.score is not None else image.outcome
-    messages.success(request, f"{image.name}: {new.label}. The verdict was: {said}.")
+    together = f" The same for {len(near)} near-duplicate{pluralize(len(near))}." if near else ""
+    contested = " Contested: a colleague said otherwise, so a third opinion is asked for." if image.contested else ""
+    messages.success(request, f"{image.name}: {new.label}. The verdict was: {said}.{together}{contested}")

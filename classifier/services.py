@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from django.utils import timezone
 from classifier.detector import bundle
 from classifier.detector.decoding import Header, Limits
 from classifier.detector.errors import BundleError
-from classifier.models import Detector, Image, ImageQuerySet
+from classifier.models import Detector, Image, ImageQuerySet, Promotion, Rescoring
 
 logger = logging.getLogger(__name__)
 
@@ -41,12 +41,13 @@ class Submission:
 def submit_images(owner: User, files: Iterable[CheckedFile], consent: bool) -> list[Submission]:
     """Store each file with its row, or find the row of the same bytes; each in its own transaction, so that whatever
     happens to one file, the others stay accepted."""
-    submissions = [_submit(owner, checked, consent) for checked in files]
+    submissions = [submit(owner, checked, consent) for checked in files]
     wake_workers()
     return submissions
 
 
-def _submit(owner: User, checked: CheckedFile, consent: bool) -> Submission:
+def submit(owner: User, checked: CheckedFile, consent: bool, **told: Any) -> Submission:
+    """One file; told: further values of its row. Wakes nobody."""
     digest = hashlib.sha256()
     for chunk in checked.file.chunks():
         digest.update(chunk)
@@ -61,6 +62,7 @@ def _submit(owner: User, checked: CheckedFile, consent: bool) -> Submission:
         height=checked.header.height,
         size=checked.file.size,
         consent=consent,
+        **told,
     )
     image.original.save(checked.name, checked.file, save=False)
     try:
@@ -153,12 +155,35 @@ def _page_card(card: bundle.Card) -> dict[str, Any]:
     }
 
 
-def promote(detector: Detector) -> None:
-    """Make a detector the active one; workers pick it up at their next batch."""
+def promote(
+    detector: Detector,
+    by: User | None = None,
+    reason: str = "",
+    overridden: Sequence[str] = (),
+    rollback: bool = False,
+) -> Promotion:
+    """Make a detector the active one, whatever it is worth (`promotion.promote` asks that first), and have history
+    judged anew. Workers pick it up at their next batch."""
     with transaction.atomic():
+        before = Detector.objects.active()
         Detector.objects.filter(active=True).update(active=False)
         Detector.objects.filter(pk=detector.pk).update(active=True, promoted_at=timezone.now())
+        entry = Promotion.objects.create(
+            detector=detector, before=before, by=by, reason=reason, overridden=list(overridden), rollback=rollback
+        )
+        if settings.RESCORE_HISTORY:
+            rescore(detector)
     detector.refresh_from_db()
+    return entry
+
+
+def rescore(detector: Detector) -> Rescoring | None:
+    """Have every image that another detector judged last judged anew, when no upload waits. None: there is none."""
+    total = Image.objects.judged_by_another(detector).count()
+    if not total:
+        return None
+    wake_workers()
+    return Rescoring.objects.create(detector=detector, total=total)
 
 
 def shipped_folder() -> Path:

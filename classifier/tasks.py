@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.conf import settings
 
-from classifier.models import Image
+from classifier.models import Image, Measurement, TrainingRun
 
 LIMIT = 300
 """Seconds after which a child is killed as stuck; its rows are released and tried again, one at a time."""
@@ -15,6 +15,17 @@ def classify_pending() -> int:
     from classifier.inference import classify_waiting
 
     return classify_waiting(settings.BATCH_SIZE)
+
+
+@shared_task(name="classifier.train_waiting")  # type: ignore[untyped-decorator]
+def train_waiting() -> int:
+    """Training runs and measurements that wait; on a queue, and so in a worker, of its own. Loads Keras only when there
+    is something to do."""
+    if not any(job.objects.open().exists() for job in (TrainingRun, Measurement)):
+        return 0
+    from classifier.trainer import work
+
+    return work()
 
 
 @shared_task(name="classifier.sweep", time_limit=LIMIT)  # type: ignore[untyped-decorator]

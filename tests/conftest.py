@@ -35,7 +35,8 @@ def own_files(settings, tmp_path):
 def wakeups(monkeypatch):
     """No broker in unit tests: wake-ups are counted instead of sent. The stack tests use a real Redis."""
     sent = []
-    monkeypatch.setattr("classifier.tasks.classify_pending.apply_async", lambda **options: sent.append(options))
+    for task in ("classify_pending", "train_waiting"):
+        monkeypatch.setattr(f"classifier.tasks.{task}.apply_async", lambda **options: sent.append(options))
     return sent
 
 
@@ -110,6 +111,26 @@ def classified(picture):
     assert classify_waiting(8) == 1
     picture.refresh_from_db()
     return picture
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory):
+    """A folder with one detector that was trained for a moment: the original network, a thousand times quicker."""
+    from classifier import retraining
+    from classifier.detector.training import Config
+    from tests.detector.test_training import dataset
+
+    folder = tmp_path_factory.mktemp("tiny")
+    (folder / "pictures").mkdir()
+    config = Config("cnn32", "tiny", epochs=1, augment=False)
+    retraining.train_rows(config, dataset(folder / "pictures", 40), folder / "shipped" / "tiny")
+    return folder / "shipped"
+
+
+@pytest.fixture
+def tiny(tiny_bundle, settings):
+    """The quick detector instead of the shipped one."""
+    settings.SHIPPED_DETECTORS = tiny_bundle
 
 
 @pytest.fixture

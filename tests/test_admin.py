@@ -6,7 +6,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from classifier.models import Detector, Image, Label
+from classifier.models import Image, Label
 from tests.conftest import person
 from tests.test_history import make
 
@@ -107,13 +107,3 @@ def test_the_lists_queries_are_constant(as_staff, alice):
     with CaptureQueriesContext(connection) as many:
         as_staff.get(LIST)
     assert len(many) == len(few)
-
-
-def test_a_detector_is_promoted_by_the_action(as_staff, detector):
-    other = Detector.objects.create(version="other", architecture="cnn32", sha256="0" * 64)
-    as_staff.post("/admin/classifier/detector/", {"action": "promote", "_selected_action": [other.pk]})
-    assert Detector.objects.active() == other
-    as_staff.post("/admin/classifier/detector/", {"action": "promote", "_selected_action": [other.pk, detector.pk]})
-    assert Detector.objects.active() == other
-    for url in (f"/admin/classifier/detector/{other.pk}/change/", "/admin/classifier/detector/add/"):
-        assert as_staff.get(url).status_code == (403 if "add" in url else 200)

@@ -9,7 +9,7 @@ from django.contrib.auth.models import Permission
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
-from classifier import datasets, dialogue, inference
+from classifier import datasets, dialogue, inference, opinions
 from classifier.detector import manifest
 from classifier.detector.errors import DatasetError
 from classifier.models import DatasetVersion, GroundTruth, Image
@@ -29,7 +29,7 @@ def labelled(upload, staff, settings):
         inference.classify_waiting(64)
         for label, rest in ((GroundTruth.REAL, 0), (GroundTruth.FAKE, 1)):
             names = [f"{n}.jpg" for n in range(start, start + count) if n % 2 == rest]
-            dialogue.label_images(Image.objects.filter(name__in=names), staff, label, "sure")
+            opinions.label_images(Image.objects.filter(name__in=names), staff, label, "sure")
 
     return make
 
@@ -68,7 +68,7 @@ def test_a_near_duplicate_of_a_test_image_goes_with_it(labelled, upload, staff, 
     upload(("twin.jpg", encoded(photo(72, 64, number), "JPEG", quality=93)), consent=True)
     inference.classify_waiting(8)
     twin = Image.objects.get(name="twin.jpg")
-    dialogue.label_images(Image.objects.filter(pk=twin.pk), staff, GroundTruth(tested.label), "the same")
+    opinions.label_images(Image.objects.filter(pk=twin.pk), staff, GroundTruth(tested.label), "the same")
     second = datasets.freeze(staff)
     assert splits(second)[twin.sha256] == "test" and not manifest.leaks(datasets.rows_of(second))
 
@@ -86,7 +86,7 @@ def test_withdrawn_consent_leaves_with_the_next_version(labelled, staff, alice):
 def test_a_relabelled_image_makes_a_new_version(labelled, staff):
     labelled(0, 12)
     first = datasets.freeze(staff)
-    dialogue.label_images(Image.objects.filter(name="2.jpg"), staff, GroundTruth.FAKE, "looked again")
+    opinions.label_images(Image.objects.filter(name="2.jpg"), staff, GroundTruth.FAKE, "looked again")
     assert datasets.difference(first, datasets.freeze(staff))["relabelled"] == 1
 
 
@@ -94,7 +94,7 @@ def test_a_class_alone_is_no_dataset(labelled, staff):
     with pytest.raises(DatasetError, match="found none"):
         datasets.freeze(staff)
     labelled(0, 4)
-    dialogue.label_images(Image.objects.all(), staff, GroundTruth.REAL, "all real")
+    opinions.label_images(Image.objects.all(), staff, GroundTruth.REAL, "all real")
     with pytest.raises(DatasetError, match="no FAKE"):
         datasets.freeze(staff)
     assert not DatasetVersion.objects.exists()
@@ -137,7 +137,7 @@ def test_a_shortcut_in_the_files_is_warned_of(upload, staff, settings):
         upload((f"{number}.x", encoded(photo(72, 64, number), form)), consent=True)
     inference.classify_waiting(32)
     for form, label in (("PNG", GroundTruth.FAKE), ("JPEG", GroundTruth.REAL)):
-        dialogue.label_images(Image.objects.filter(format=form), staff, label, "x")
+        opinions.label_images(Image.objects.filter(format=form), staff, label, "x")
     assert any("format alone" in warning for warning in datasets.freeze(staff).summary["warnings"])
 
 

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pypdf import PdfReader
 
-from classifier import dialogue, inference, reports
+from classifier import dialogue, inference, opinions, reports
 from classifier.models import Dispute, GroundTruth, Image, Share
 from tests.pictures import encoded, jpeg, photo
 from tests.provenance import files
@@ -41,7 +41,7 @@ def test_a_dispute_enters_the_queue_and_its_answer_reaches_the_owner(classified,
     assert (said.claim, said.category, said.state) == ("REAL", "night", "open")
     queue = as_staff.get(reverse("admin:classifier_dispute_changelist")).content.decode()
     assert "I took it with my phone." in queue and reverse("image_thumbnail", args=[classified.uuid]) in queue
-    dialogue.label_images(Image.objects.filter(pk=classified.pk), staff, GroundTruth.REAL, "looks right")
+    opinions.label_images(Image.objects.filter(pk=classified.pk), staff, GroundTruth.REAL, "looks right")
     said.refresh_from_db()
     assert (said.state, said.closed_by) == ("agreed", staff) and said.closed_at
     page = text_of(as_alice.get(classified.get_absolute_url()))
@@ -61,15 +61,15 @@ def test_a_dispute_enters_the_queue_and_its_answer_reaches_the_owner(classified,
 )
 def test_every_label_answers_the_dispute(classified, as_alice, staff, claim, label, state):
     dispute(as_alice, classified, claim=claim)
-    dialogue.label_images(Image.objects.filter(pk=classified.pk), staff, GroundTruth(label), "seen")
+    opinions.label_images(Image.objects.filter(pk=classified.pk), staff, GroundTruth(label), "seen")
     assert Dispute.objects.get().state == state
 
 
 def test_a_label_that_was_there_already_still_answers(classified, as_alice, staff):
     images = Image.objects.filter(pk=classified.pk)
-    dialogue.label_images(images, staff, GroundTruth.FAKE, "first look")
+    opinions.label_images(images, staff, GroundTruth.FAKE, "first look")
     dispute(as_alice, classified)
-    assert dialogue.label_images(images, staff, GroundTruth.FAKE, "still") == 0
+    assert opinions.label_images(images, staff, GroundTruth.FAKE, "still") == 0
     assert Dispute.objects.get().state == "disagreed"
 
 
@@ -118,7 +118,7 @@ def test_staff_label_from_the_dispute_queue(classified, as_alice, as_staff):
 def test_the_first_page_tells_of_changed_verdicts_and_answered_disputes(classified, as_alice, as_bob, staff):
     assert "changed in the last" not in text_of(as_alice.get("/"))
     dispute(as_alice, classified)
-    dialogue.label_images(Image.objects.filter(pk=classified.pk), staff, GroundTruth.FAKE, "seen")
+    opinions.label_images(Image.objects.filter(pk=classified.pk), staff, GroundTruth.FAKE, "seen")
     Image.objects.update(changed_at=timezone.now(), previous="REAL")
     page = text_of(as_alice.get("/"))
     assert "1 of your verdicts changed" in page and "answered 1 of your disputes" in page

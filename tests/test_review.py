@@ -7,7 +7,7 @@ from django.contrib.auth.models import Permission
 from django.urls import reverse
 from django.utils import timezone
 
-from classifier import curation, dialogue
+from classifier import curation, dialogue, opinions
 from classifier.models import Dispute, GroundTruth, Image, Label, State, Verdict
 from tests.conftest import person
 from tests.test_history import make
@@ -89,10 +89,10 @@ def test_nobody_takes_back_what_another_changed_since(five, staff):
     other = person("second", is_staff=True, is_superuser=True)
     image = curation.next_for_review(staff)
     curation.answer(image, staff, GroundTruth.FAKE, "")
-    dialogue.label_images(Image.objects.filter(pk=image.pk), other, GroundTruth.REAL, "no")
+    opinions.label_images(Image.objects.filter(pk=image.pk), other, GroundTruth.REAL, "no")
     assert curation.take_back(staff) is None
     image.refresh_from_db()
-    assert image.label == "REAL"
+    assert image.label == "" and image.contested
 
 
 def test_the_page_hides_verdict_and_score_until_the_answer(five, as_staff, staff):

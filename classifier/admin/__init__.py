@@ -2,9 +2,9 @@
 
 from django.contrib import admin
 
-from classifier.admin import datasets, disputes, images
+from classifier.admin import datasets, detectors, disputes, images, imports, overview, training
 
-__all__ = ["datasets", "disputes", "images"]
+__all__ = ["datasets", "detectors", "disputes", "images", "imports", "overview", "training"]
 
 admin.site.site_header = "aidetect administration"
 admin.site.site_title = "aidetect"

@@ -1,4 +1,4 @@
-"""Dataset versions and detectors."""
+"""Dataset versions."""
 
 import json
 from typing import Any, cast
@@ -6,19 +6,15 @@ from typing import Any, cast
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from classifier import datasets, services
+from classifier import datasets
 from classifier.detector.errors import DatasetError
-from classifier.models import (
-    DatasetVersion,
-    Detector,
-)
+from classifier.models import DatasetVersion
 
 
 @admin.register(DatasetVersion)
@@ -72,25 +68,3 @@ class DatasetVersionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         else:
             messages.success(request, f"Dataset {version.number} is frozen: {version.summary['images']} images.")
         return redirect(reverse("admin:classifier_datasetversion_changelist"))
-
-
-@admin.register(Detector)
-class DetectorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    list_display = ("version", "architecture", "active", "shipped", "created_at", "promoted_at")
-    list_filter = ("active", "architecture")
-    readonly_fields = ("version", "architecture", "sha256", "shipped", "active", "created_at", "promoted_at")
-    actions = ("promote",)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    @admin.action(description="Promote the selected detector", permissions=["change"])
-    def promote(self, request: HttpRequest, queryset: QuerySet[Detector]) -> None:
-        if queryset.count() != 1:
-            self.message_user(request, "Choose exactly one detector to promote.", messages.ERROR)
-            return
-        services.promote(detector := queryset.get())
-        self.message_user(request, f"{detector.version} is active; workers use it from their next batch on.")

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from classifier.admin.lists import Quick
 from classifier.models import (
     Dispute,
     DisputeState,
@@ -17,15 +18,13 @@ from classifier.models import (
 
 
 @admin.register(Dispute)
-class DisputeAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class DisputeAdmin(Quick):
     """The queue of verdicts that owners object to, oldest first. Labelling an image answers its dispute."""
 
     list_display = ("picture", "image", "claim", "verdict", "category", "how", "state", "created_at")
     list_display_links = None
     list_filter = ("state", "claim", "category")
     list_select_related = ("image", "image__owner")
-    list_per_page = 50
-    show_full_result_count = False
     search_fields = ("image__name", "how")
     actions = ("label",)
 
@@ -59,5 +58,5 @@ class DisputeAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.action(description="Label the images of the selected disputes…", permissions=["view"])
     def label(self, request: HttpRequest, queryset: QuerySet[Dispute]) -> HttpResponse:
-        ids = ",".join(str(pk) for pk in queryset.values_list("image_id", flat=True))
-        return redirect(reverse("admin:classifier_image_relabel") + f"?ids={ids}")
+        request.session["relabel"] = list(queryset.order_by().values_list("image_id", flat=True)[:1000])
+        return redirect(reverse("admin:classifier_image_relabel"))

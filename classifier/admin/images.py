@@ -1,11 +1,11 @@
-"""Images: see, filter, relabel. Every change of a label goes through dialogue.label_images, so it leaves a row."""
+"""Images: see, filter, relabel. Every change of a label goes through opinions.label_images, so it leaves a row."""
 
 from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db.models import F, QuerySet
+from django.db.models import Count, F, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.defaultfilters import pluralize
@@ -13,17 +13,31 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from classifier import dialogue
+from classifier import opinions
+from classifier.admin.lists import Quick
 from classifier.forms import RelabelForm
 from classifier.models import (
     Dispute,
     Evidence,
     GroundTruth,
     Image,
+    ImageQuerySet,
     Label,
+    Outcome,
+    RegressionCase,
     Verdict,
 )
 from classifier.review import review
+
+MOST = 10_000
+"""How many images one relabelling covers."""
+
+
+def _counts(images: ImageQuerySet) -> list[tuple[str, str, int]]:
+    """(label now, verdict, how many), to look at before many are changed at once."""
+    rows = images.order_by().values_list("label", "outcome").annotate(n=Count("pk"))
+    names, outcomes = dict(GroundTruth.choices), dict(Outcome.choices)
+    return [(names.get(label, "none"), outcomes.get(outcome, "none yet"), n) for label, outcome, n in sorted(rows)]
 
 
 class ReadOnlyInline(admin.TabularInline):  # type: ignore[type-arg]
@@ -39,7 +53,7 @@ class ReadOnlyInline(admin.TabularInline):  # type: ignore[type-arg]
 
 class LabelInline(ReadOnlyInline):
     model = Label
-    fields = ("created_at", "by", "old", "new", "reason")
+    fields = ("created_at", "by", "old", "new", "category", "reason")
     readonly_fields = fields
     verbose_name_plural = "Label timeline (newest first)"
 
@@ -77,30 +91,45 @@ class Disagreement(admin.SimpleListFilter):
 
 
 @admin.register(Image)
-class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ImageAdmin(Quick):
     list_display = ("picture", "name", "owner", "outcome", "rounded", "label", "consent", "state", "created_at")
     list_display_links = ("picture", "name")
     list_filter = (
         "outcome",
         "label",
         Disagreement,
+        "contested",
         "consent",
         "state",
         ("verdict__detector", admin.RelatedOnlyFieldListFilter),
     )
     list_select_related = ("owner", "verdict")
-    list_per_page = 50
-    show_full_result_count = False
     change_list_template = "admin/classifier/image/change_list.html"
     search_fields = ("name", "owner__username", "owner__email", "sha256")
     search_help_text = "File name, owner or SHA-256"
     ordering = ("-id",)
-    actions = ("relabel",)
+    actions = ("relabel", "keep_right")
     inlines = (DisputeInline, LabelInline, VerdictInline, EvidenceInline)
     fieldsets = (
         (None, {"fields": ("large_picture", "relabel_link")}),
-        ("Verdict", {"fields": ("outcome", "decided_by", "rounded", "label", "state", "error")}),
-        ("File", {"fields": ("name", "owner", "consent", "format", "dimensions", "size", "sha256", "created_at")}),
+        ("Verdict", {"fields": ("outcome", "decided_by", "rounded", "label", "contested", "state", "error")}),
+        (
+            "File",
+            {
+                "fields": (
+                    "name",
+                    "owner",
+                    "consent",
+                    "source",
+                    "license",
+                    "format",
+                    "dimensions",
+                    "size",
+                    "sha256",
+                    "created_at",
+                )
+            },
+        ),
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
@@ -130,8 +159,13 @@ class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if not image.reviewable:
             return "Images without consent can't be labelled."
         url = reverse("admin:classifier_image_relabel") + f"?ids={image.pk}"
+        said = "Contested: a third opinion is asked for" if image.contested else image.get_label_display()
+        case = RegressionCase.objects.filter(image=image).first()
         return format_html(
-            '{} &nbsp; <a class="button" href="{}">Relabel…</a>', image.get_label_display() or "No label yet", url
+            '{} &nbsp; <a class="button" href="{}">Relabel…</a> &nbsp; {}',
+            said or "No label yet",
+            url,
+            f"Regression case “{case}”" if case else "",
         )
 
     @admin.display(description="Score", ordering="score")
@@ -144,8 +178,20 @@ class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.action(description="Relabel the selected images…", permissions=["change"])
     def relabel(self, request: HttpRequest, queryset: QuerySet[Image]) -> HttpResponse:
-        ids = ",".join(str(pk) for pk in queryset.values_list("pk", flat=True))
-        return redirect(reverse("admin:classifier_image_relabel") + f"?ids={ids}")
+        request.session["relabel"] = list(queryset.order_by().values_list("pk", flat=True)[:MOST])
+        return redirect(reverse("admin:classifier_image_relabel"))
+
+    @admin.action(description="Make it a regression case…", permissions=["change"])
+    def keep_right(self, request: HttpRequest, queryset: QuerySet[Image]) -> None:
+        """Each chosen labelled image becomes a case that detectors to come must not get wrong, under its file name."""
+        labelled = queryset.filter(label__in=["REAL", "FAKE"], regression_case=None, consent=True)
+        cases = [RegressionCase(image=image, name=image.name[:100], by=cast(User, request.user)) for image in labelled]
+        RegressionCase.objects.bulk_create(cases)
+        left_out = queryset.count() - len(cases)
+        said = f"{len(cases)} regression case{pluralize(len(cases))}; give them names that say why."
+        if left_out:
+            said += f" {left_out} left out: without a label, without consent, or a case already."
+        self.message_user(request, said)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.relabel_view)
@@ -157,16 +203,19 @@ class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         ]
 
     def relabel_view(self, request: HttpRequest) -> HttpResponse:
-        """One page for one image or many: what they are, and why. Images without consent are left out and counted."""
+        """One page for one image or many: what they are, and why, with a preview of what changes. Images without
+        consent are left out and counted."""
         if not self.has_change_permission(request):
             raise PermissionDenied
-        ids = [int(word) for word in request.GET.get("ids", "").split(",") if word.isascii() and word.isdigit()][:1000]
+        words = (request.POST.get("ids") or request.GET.get("ids", "")).split(",")
+        ids = [int(word) for word in words if word.isascii() and word.isdigit()][:MOST]
+        ids = ids or [pk for pk in request.session.get("relabel", []) if isinstance(pk, int)]
         chosen = Image.objects.filter(pk__in=ids)
         images = chosen.reviewable()
         form = RelabelForm(request.POST if request.method == "POST" else None)
         if request.method == "POST" and form.is_valid():
             new = GroundTruth(form.cleaned_data["label"])
-            count = dialogue.label_images(images, cast(User, request.user), new, form.cleaned_data["reason"])
+            count = opinions.label_images(images, cast(User, request.user), new, form.cleaned_data["reason"])
             messages.success(request, f"{count} image{pluralize(count)} relabelled as {new.label}.")
             return redirect(
                 reverse("admin:classifier_image_change", args=[ids[0]])
@@ -180,6 +229,9 @@ class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             "form": form,
             "images": images.select_related("verdict")[:50],
             "count": images.count(),
+            "counts": _counts(images),
+            "ids": ",".join(map(str, ids)),  # what this page showed, whatever another tab chooses meanwhile
+            "cut": len(ids) == MOST,
             "left_out": len(ids) - images.count(),
         }
         return render(request, "admin/classifier/image/relabel.html", context)

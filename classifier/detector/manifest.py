@@ -8,19 +8,16 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from classifier.detector import audit
 from classifier.detector.decoding import Limits, read_rgb
 from classifier.detector.errors import DatasetError, UnreadableImage
 from classifier.detector.labels import CLASS_NAMES
+from classifier.detector.nearness import BANDS, NEAR, dhash
 
 PHOTO = "photo"
 """The kind of rows that detectors are measured on; others (art) may train along."""
 SPLITS = ("train", "validation", "test")
-NEAR = 4
-"""Two images are near-duplicates when their 64-bit dHashes differ in at most this many bits."""
-_BANDS = ((0, 13), (13, 13), (26, 13), (39, 13), (52, 12))
 ANY_SIZE = Limits(megapixels=200, smallest_side=8)
 
 
@@ -52,13 +49,6 @@ class Row:
     def longest(self) -> int:
         """Longest side of the original in pixels, 0 where unknown."""
         return max(int(float(self.width or 0)), int(float(self.height or 0)))
-
-
-def dhash(image: Image.Image) -> str:
-    """64-bit difference hash as 16 hex digits (Krawetz 2013): the sign of horizontal gradients of a 9×8 thumbnail."""
-    small = np.asarray(image.convert("L").resize((9, 8), Image.Resampling.LANCZOS), dtype=np.int16)
-    bits = (small[:, 1:] > small[:, :-1]).flatten()
-    return f"{int(''.join('1' if bit else '0' for bit in bits), 2):016x}"
 
 
 def import_folder(
@@ -157,7 +147,7 @@ def group_near_duplicates(rows: Sequence[Row]) -> list[Row]:
             index = parent[index]
         return index
 
-    for start, width in _BANDS:
+    for start, width in BANDS:
         buckets: dict[int, list[int]] = defaultdict(list)
         for index, value in enumerate(hashes):
             buckets[(value >> start) & ((1 << width) - 1)].append(index)
@@ -215,17 +205,20 @@ def split_again(
     rows: Sequence[Row], known: Mapping[str, str], validation: float = 0.15, test: float = 0.15
 ) -> list[Row]:
     """By group, as before where it was before: a group with an image of `known` ({sha256: split}) goes where the
-    strictest of them was, so that a test image never becomes a training image; the others by their name alone."""
-    before: dict[str, str] = {}
+    strictest of them was, so that a test image never becomes a training image. New groups fill up what each class lacks
+    in test and validation, in the order of their names' hashes."""
+    place: dict[str, str] = {}
     for row in rows:
         if row.sha256 in known:
-            before[row.group] = max(before.get(row.group, "train"), known[row.sha256], key=SPLITS.index)
-    placed = []
-    for row in rows:
-        share = int(hashlib.sha256(row.group.encode()).hexdigest()[:8], 16) / 2**32
-        drawn = "test" if share < test else "validation" if share < test + validation else "train"
-        placed.append(replace(row, split=before.get(row.group, drawn)))
-    return placed
+            place[row.group] = max(place.get(row.group, "train"), known[row.sha256], key=SPLITS.index)
+    for label in CLASS_NAMES:
+        groups = {row.group for row in rows if row.label == label}
+        fresh = sorted(groups - place.keys(), key=lambda group: hashlib.sha256(group.encode()).hexdigest())
+        for name, share in (("test", test), ("validation", validation)):
+            wanted = max(1, round(share * len(groups))) - sum(place.get(group) == name for group in groups)
+            taken, fresh = fresh[: max(0, wanted)], fresh[max(0, wanted) :]
+            place |= dict.fromkeys(taken, name)
+    return [replace(row, split=place.get(row.group, "train")) for row in rows]
 
 
 def count_lines(rows: Sequence[Row]) -> list[str]:
@@ -237,6 +230,12 @@ def count_lines(rows: Sequence[Row]) -> list[str]:
         sources = ", ".join(sorted({row.source for row in here})) or "–"
         lines.append(f"{name}: {counts['REAL']} REAL, {counts['FAKE']} FAKE; sources: {sources}")
     return lines
+
+
+def still_there(rows: Sequence[Row]) -> tuple[list[Row], int]:
+    """The rows whose files exist, and how many do not: their owners deleted them."""
+    there = [row for row in rows if Path(row.path).is_file()]
+    return there, len(rows) - len(there)
 
 
 def leaks(rows: Sequence[Row]) -> list[str]:

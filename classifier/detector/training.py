@@ -1,6 +1,7 @@
 """train(config, rows, folder): manifest → trained, calibrated, measured bundle."""
 
 import dataclasses
+import hashlib
 import json
 import time
 from collections import defaultdict
@@ -150,8 +151,10 @@ def train(
         history = _fit(model, spec, config, parts, folder, (on_epoch, on_step))
     card = card_of(config, spec, rows, history)
     detector = LoadedDetector(Card(**card), model)
-    logits = predict_logits(detector, parts["validation"])
-    card |= calibration.calibrate(targets_of(parts["validation"]), logits)
+    logits, targets = predict_logits(detector, parts["validation"]), targets_of(parts["validation"])
+    card |= calibration.calibrate(targets, logits)
+    bins = max(1, min(10, len(logits) // 20))
+    card |= {"reliability": calibration.reliability(targets, calibration.to_scores(logits, card["temperature"]), bins)}
     test = parts["test"] or parts["validation"]
     scores = calibration.to_scores(predict_logits(detector, test), card["temperature"])
     measured = report(test, scores, card["fake_below"], card["real_above"])
@@ -232,6 +235,14 @@ class FrozenBatches(keras.utils.PyDataset):  # type: ignore[misc]
         return self.batches[index]
 
 
+def code_digest() -> str:
+    """The first 12 digits of a SHA-256 over the source of this package: which code trained a bundle."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
 def card_of(config: Config, spec: Preprocessing, rows: Sequence[Row], history: list[dict[str, Any]]) -> dict[str, Any]:
     """The entries of a bundle's card as far as they are known before anything is measured."""
     sources = {name: sorted({row.source for row in rows if row.split == name}) for name in manifest.SPLITS}
@@ -243,6 +254,7 @@ def card_of(config: Config, spec: Preprocessing, rows: Sequence[Row], history: l
         "dataset_digest": manifest.digest(rows),
         "images": counts,
         "sources": sources,
+        "code": code_digest(),
         "keras": keras.__version__,
         "backend": keras.backend.backend(),
     }

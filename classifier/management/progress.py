@@ -8,8 +8,9 @@ from typing import Any, TextIO
 from tqdm import tqdm
 
 
-def counter(title: str, stream: TextIO = sys.stderr, every: float = 10.0) -> Callable[[int, int], None]:
-    """A function to call with (done, total)."""
+def counter(title: str, stream: TextIO | None = None, every: float = 10.0) -> Callable[[int, int], None]:
+    """A function to call with (done, total); writes to standard error unless told otherwise."""
+    stream = stream or sys.stderr
     if stream.isatty():
         bar = tqdm(desc=title, file=stream)
 

@@ -1,13 +1,16 @@
 """The rows. They are the truth: the broker carries wake-ups only."""
 
 from classifier.models.choices import (
+    Architecture,
     Category,
     Claim,
     DecidedBy,
     DisputeState,
     GroundTruth,
+    JobState,
     Outcome,
     Reason,
+    Start,
     State,
 )
 from classifier.models.datasets import DatasetVersion
@@ -15,8 +18,12 @@ from classifier.models.detectors import Detector, DetectorQuerySet
 from classifier.models.exchanges import Dispute, Label, Share
 from classifier.models.findings import Evidence, Verdict
 from classifier.models.images import Image, ImageQuerySet, Viewer, original_path, remove_files
+from classifier.models.imports import HashKey, ImportBatch
+from classifier.models.jobs import Job
+from classifier.models.training import Measurement, Promotion, RegressionCase, Rescoring, TrainingRun
 
 __all__ = [
+    "Architecture",
     "Category",
     "Claim",
     "DatasetVersion",
@@ -27,13 +34,23 @@ __all__ = [
     "DisputeState",
     "Evidence",
     "GroundTruth",
+    "HashKey",
     "Image",
     "ImageQuerySet",
+    "ImportBatch",
+    "Job",
+    "JobState",
     "Label",
+    "Measurement",
     "Outcome",
+    "Promotion",
     "Reason",
+    "RegressionCase",
+    "Rescoring",
     "Share",
+    "Start",
     "State",
+    "TrainingRun",
     "Verdict",
     "Viewer",
     "original_path",

@@ -71,6 +71,36 @@ class Category(models.TextChoices):
     OTHER = "other", "Something else"
 
 
+class JobState(models.TextChoices):
+    """Of work that runs in the background and is not an image's analysis."""
+
+    WAITING = "waiting", "waiting"
+    RUNNING = "running", "running"
+    DONE = "done", "done"
+    FAILED = "failed", "failed"
+    CANCELLED = "cancelled", "cancelled"
+
+
+class Architecture(models.TextChoices):
+    """As in `detector.networks`, which the web process does not load; a test compares them."""
+
+    FUSION = "fusion", "fusion: two views and traces, last layer in closed form (minutes)"
+    MOBILENET = "mobilenet", "mobilenet: fine detail and whole view"
+    PATCH = "patch", "patch: native crops, small and from scratch"
+    THUMBNAIL = "thumbnail", "thumbnail: for collections of tiny pictures"
+    CNN32 = "cnn32", "cnn32: the original project's network"
+    MOBILENETV2 = "mobilenetv2", "MobileNetV2 (keras.applications)"
+    EFFICIENTNETV2 = "efficientnetv2", "EfficientNetV2B0 (keras.applications)"
+    RESNET50 = "resnet50", "ResNet50 (keras.applications)"
+    CONVNEXT = "convnext", "ConvNeXtTiny (keras.applications)"
+
+
+class Start(models.TextChoices):
+    SCRATCH = "scratch", "from scratch"
+    ACTIVE = "active", "from the active detector (same architecture)"
+    IMAGENET = "imagenet", "from ImageNet (keras.applications only; downloaded once)"
+
+
 class DisputeState(models.TextChoices):
     OPEN = "open", "waits for a person"
     AGREED = "agreed", "a person agreed with you"

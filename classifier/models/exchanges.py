@@ -13,13 +13,14 @@ from classifier.models.images import Image
 
 
 class Label(models.Model):
-    """One change of ground truth: who, when, from what to what, why. Rows are only ever added."""
+    """One opinion on the ground truth: who, when, from what to what, why. Rows are only ever added."""
 
     image = models.ForeignKey(Image, models.CASCADE, related_name="labels")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="labels_given")
     old = models.CharField(max_length=10, choices=GroundTruth, blank=True)
     new = models.CharField(max_length=10, choices=GroundTruth, blank=True, help_text="empty: a label was taken back")
     reason = models.CharField(max_length=300)
+    category = models.CharField(max_length=10, choices=Category, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

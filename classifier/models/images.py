@@ -30,6 +30,10 @@ class ImageQuerySet(models.QuerySet["Image"]):
         """Images that staff may look at and that may enter a dataset."""
         return self if settings.REVIEW_SCOPE == "all" else self.filter(consent=True)
 
+    def judged_by_another(self, detector: Any) -> "ImageQuerySet":
+        """Images with a verdict that is not this detector's."""
+        return self.filter(state=State.DONE).exclude(verdict__detector=detector)
+
     def pending(self) -> "ImageQuerySet":
         return self.filter(state__in=[State.WAITING, State.ANALYSING])
 
@@ -38,7 +42,7 @@ class ImageQuerySet(models.QuerySet["Image"]):
 
         A row that was tried before is taken alone: should it kill the worker, it drags no other row along.
         """
-        waiting = self.filter(state=State.WAITING).order_by("attempts", "pk")
+        waiting = self.filter(state=State.WAITING).order_by("background", "attempts", "pk")
         rows = list(waiting.values_list("pk", "attempts")[:limit])
         fresh = [pk for pk, attempts in rows if not attempts] or [pk for pk, _ in rows[:1]]
         waiting.filter(pk__in=fresh).order_by().update(
@@ -104,6 +108,14 @@ class Image(models.Model):
     changed_at = models.DateTimeField("verdict changed", null=True, editable=False)
     label = models.CharField("ground truth", max_length=10, choices=GroundTruth, blank=True, editable=False)
 
+    contested = models.BooleanField(
+        default=False, editable=False, help_text="staff disagree; a third opinion is asked for"
+    )
+    sampled = models.BooleanField(default=False, editable=False, help_text="drawn at random for the review queue")
+    source = models.CharField(max_length=100, blank=True, editable=False, help_text="of imported images")
+    license = models.CharField(max_length=200, blank=True, editable=False)
+    background = models.BooleanField(default=False, editable=False, help_text="analysed when no upload waits")
+
     reviewer = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", editable=False
     )
@@ -119,7 +131,8 @@ class Image(models.Model):
             models.Index(fields=["owner", "state", "-id"], name="image_history_state"),
             models.Index(fields=["owner", "score", "id"], name="image_history_score"),
             models.Index(fields=["owner", "changed_at"], name="image_history_changed"),
-            models.Index(fields=["state", "attempts", "id"], name="image_queue"),
+            models.Index(fields=["state", "background", "attempts", "id"], name="image_queue"),
+            models.Index(fields=["label", "outcome", "id"], name="image_curation"),
         ]
         ordering = ["-id"]
 
@@ -141,7 +154,8 @@ class Image(models.Model):
 
     def queue_position(self) -> int:
         """1 for the next one to be taken."""
-        return Image.objects.filter(state=State.WAITING, attempts__lte=self.attempts, pk__lte=self.pk).count()
+        ahead = Image.objects.filter(state=State.WAITING, attempts__lte=self.attempts, pk__lte=self.pk)
+        return ahead.filter(background__lte=self.background).count()
 
     @property
     def files(self) -> "list[models.fields.files.FieldFile]":

@@ -134,6 +134,14 @@ def percent(share: float | None) -> str:
 
 
 @register.filter
+def duration(seconds: float) -> str:
+    """Seconds in words."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+@register.filter
 def bar(share: float) -> str:
     """A place on the score bar, for an SVG attribute; kept off the ends so that the marker stays whole."""
     return f"{min(98.0, max(2.0, share * 100)):.1f}%"

@@ -3,8 +3,9 @@
   const form = document.getElementById("review");
   if (!form) return;
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.target.matches("input[type=text]")) return;
-    const button = form.querySelector(`[data-key="${CSS.escape(event.key.toLowerCase())}"]`);
+    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.target.matches("input[type=text], select")) return;
+    const key = { ArrowRight: "k", ArrowLeft: "u" }[event.key] || event.key.toLowerCase();
+    const button = form.querySelector(`[data-key="${CSS.escape(key)}"]`);
     if (button) { event.preventDefault(); form.requestSubmit(button); }
   });
 })();

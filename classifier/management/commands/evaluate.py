@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from classifier import services
 from classifier.detector import manifest
 from classifier.detector.errors import DetectorError
+from classifier.management.datasets import version_numbered
 from classifier.management.progress import counter
 
 
@@ -17,6 +18,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--detector", help="version; default: the active one")
         parser.add_argument("--manifest", type=Path, default=settings.MANIFEST)
+        parser.add_argument("--dataset", type=int, help="number of a frozen dataset version, instead of a manifest")
         parser.add_argument("--split", default="test", choices=[*manifest.SPLITS, "all"])
         parser.add_argument("--tiers", action="store_true", help="also on compressed, scaled and blurred copies")
         parser.add_argument("--output", type=Path, help="folder for report.md, report.json and the SVG plots")
@@ -25,6 +27,8 @@ class Command(BaseCommand):
         from classifier.detector.evaluation import markdown
         from classifier.retraining import measure, write_report
 
+        if options["dataset"]:
+            options["manifest"] = version_numbered(options["dataset"]).manifest
         try:
             detector = services.find_detector(options["detector"])
             rows = [row for row in manifest.read(options["manifest"]) if options["split"] in ("all", row.split)]

@@ -5,7 +5,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from classifier import datasets
 from classifier.detector.errors import DatasetError
-from classifier.models import DatasetVersion
+from classifier.management.datasets import version_numbered
 
 
 class Command(BaseCommand):
@@ -19,10 +19,7 @@ class Command(BaseCommand):
         parser.add_argument("folder", type=Path)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        version = DatasetVersion.objects.filter(number=options["number"]).first()
-        if version is None:
-            known = ", ".join(str(number) for number in DatasetVersion.objects.values_list("number", flat=True))
-            raise CommandError(f"expected the number of a dataset version ({known or 'there is none yet'})")
+        version = version_numbered(options["number"])
         try:
             count, gone = datasets.export(version, options["folder"])
         except DatasetError as error:

@@ -6,19 +6,22 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from classifier.detector import manifest
 from classifier.detector.errors import DatasetError
+from classifier.management import bringing
 from classifier.management.progress import counter
 
 
 class Command(BaseCommand):
     help = (
-        "Read a folder with REAL/ and FAKE/ (any depth, or a CSV) into the dataset manifest. Pictures stay where they "
-        "are. Example: manage.py import_dataset ~/pictures --test-sources holiday,blog"
+        "Read a folder with REAL/ and FAKE/ (any depth, or a CSV) into the dataset manifest; pictures stay where they "
+        "are. With --as-images they are copied in as labelled images, to be reviewed and frozen with others. "
+        "Example: manage.py import_dataset ~/pictures --test-sources holiday,blog"
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("folder", type=Path)
         parser.add_argument("--table", type=Path, help="CSV with path, label [, source, subset, kind, whole]; "
                             "default: manifest.csv in the folder, if there is one")  # fmt: skip
+        bringing.add_arguments(parser)
         parser.add_argument("--output", type=Path, default=settings.MANIFEST)
         parser.add_argument("--test-sources", default="", help="whole sources to measure on, separated by commas")
         parser.add_argument("--validation-sources", default="", help="whole sources for early stopping and calibration")
@@ -29,6 +32,9 @@ class Command(BaseCommand):
         folder: Path = options["folder"]
         table = options["table"] or (folder / "manifest.csv" if (folder / "manifest.csv").is_file() else None)
         try:
+            if options["as_images"]:
+                self.stdout.write(bringing.bring_in(folder, options, self.stderr))
+                return
             rows, complaints = manifest.import_folder(folder, table, counter("Reading"))
             rows = [row for row in rows if options["kind"] in ("all", row.kind)]
             rows = manifest.split(

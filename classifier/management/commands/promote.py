@@ -2,16 +2,23 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from classifier import services
+from classifier import promotion, services
 from classifier.detector.errors import DetectorError
+from classifier.management.progress import counter
 from classifier.models import Detector
 
 
 class Command(BaseCommand):
-    help = "Make a detector the active one. Example: manage.py promote patch-2026.11.22"
+    help = (
+        "Make a detector the active one, if it is no worse than the active one on the newest dataset version, or else "
+        "on the test images of its own manifest. Example: manage.py promote patch-2026.11.22"
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("version", nargs="?", help="without one, the known versions are listed")
+        parser.add_argument(
+            "--reason", default="", help="promote it whatever the gate says, because …; kept in the log"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         services.active_detector()
@@ -19,9 +26,21 @@ class Command(BaseCommand):
             for detector in Detector.objects.all():
                 self.stdout.write(f"{'*' if detector.active else ' '} {detector.version}")
             return
+        from classifier.trainer import gate_now
+
         try:
             detector = services.find_detector(options["version"])
-            services.promote(detector)
+            gate = gate_now(detector, counter("Measuring"))
+            for check in gate.checks:
+                self.stdout.write(
+                    f"{'ok     ' if check.ok else 'refused'} {check.name}: {check.before} → {check.after}"
+                )
+            promotion.promote(detector, None, options["reason"], gate)
+        except promotion.PromotionRefused as error:
+            objections = "\n".join(f"- {objection}" for objection in error.objections)
+            raise CommandError(
+                f"{detector} is not promoted:\n{objections}\nTo do it all the same: --reason WHY"
+            ) from error
         except DetectorError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{detector.version} is active; workers use it from their next batch on.")

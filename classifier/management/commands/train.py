@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from classifier.detector.errors import DetectorError
+from classifier.management.datasets import version_numbered
 from classifier.management.progress import counter, epoch_line
 
 NETWORKS = "fusion, thumbnail, mobilenet, patch, cnn32 (the original), mobilenetv2, efficientnetv2, resnet50, convnext"
@@ -24,14 +25,12 @@ OPTIONS: dict[str, tuple[type, Any, str]] = {
 
 
 class Command(BaseCommand):
-    help = (
-        "Train a candidate detector on a folder with REAL/ and FAKE/, or on the dataset manifest. "
-        "Example: manage.py train ~/pictures --name mine --minutes 30"
-    )
+    help = "Train a candidate on a folder, manifest or dataset version. Example: manage.py train ~/pictures --name mine"
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("folder", nargs="?", type=Path, help="REAL/ and FAKE/ of any sizes; default: the manifest")
         parser.add_argument("--manifest", type=Path, default=settings.MANIFEST)
+        parser.add_argument("--dataset", type=int, help="number of a frozen dataset version, instead of a manifest")
         parser.add_argument("--architecture", default="", help=f"{NETWORKS}; default: what suits the pictures' size")
         parser.add_argument("--name", help="version name; the name of a killed run continues it")
         parser.add_argument("--baseline", action="store_true", help="train cnn32 on the same images, to compare with")
@@ -45,9 +44,12 @@ class Command(BaseCommand):
         step = counter("Training") if sys.stderr.isatty() else None  # elsewhere a line an epoch is enough
         chosen, path = {key: options[key] for key in OPTIONS}, options["manifest"]
         try:
-            if options["folder"]:
+            if options["dataset"]:
+                path = version_numbered(options["dataset"]).manifest
+            elif options["folder"]:
                 path, skipped = retraining.manifest_of(options["folder"], name, chosen["seed"], counter("Reading"))
-                self.stderr.writelines(f"skipped {complaint}" for complaint in skipped)
+                for complaint in skipped:
+                    self.stderr.write(f"skipped {complaint}")
             config = retraining.configured(path, options["architecture"], name, chosen)
             show = lambda epoch: self.stdout.write(epoch_line(epoch))  # noqa: E731
             detector = retraining.train_candidate(config, path, options["baseline"], show, step)

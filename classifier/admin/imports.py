@@ -1,0 +1,117 @@
+"""Bringing in labelled pictures as a zip."""
+
+from typing import Any, cast
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from classifier import imports
+from classifier.admin.lists import Quick
+from classifier.detector.errors import DatasetError
+from classifier.models import ImportBatch
+
+
+class ImportForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = ImportBatch
+        fields = ("archive", "source", "license")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "archive" in self.fields:
+            self.fields["archive"].required = True
+            self.fields["archive"].help_text = (
+                f"Folders REAL and FAKE, at any depth, or a manifest.csv with path and label; up to "
+                f"{settings.MAX_IMPORT_MB:g} MB. Pictures are brought in when no upload waits; you may close this page."
+            )
+
+    def clean_archive(self) -> Any:
+        file = self.cleaned_data["archive"]
+        if file and file.size > settings.MAX_IMPORT_MB * 1_000_000:
+            raise forms.ValidationError(
+                f"This zip is larger than {settings.MAX_IMPORT_MB:g} MB. Split it, or use manage.py import_dataset on "
+                "the server."
+            )
+        if file:
+            try:
+                imports.check_archive(file)
+            except DatasetError as error:
+                raise forms.ValidationError(f"{str(error)[:1].upper()}{str(error)[1:]}.") from error
+        return file
+
+
+@admin.register(ImportBatch)
+class ImportBatchAdmin(Quick):
+    form = ImportForm
+    list_display = (
+        "pk",
+        "owner",
+        "source",
+        "license",
+        "state",
+        "share",
+        "added",
+        "duplicates",
+        "left_out",
+        "created_at",
+    )
+    list_select_related = ("owner",)
+    change_form_template = "admin/classifier/importbatch/change_form.html"
+    readonly_fields = (
+        "state", "error", "share", "added", "duplicates", "left_out", "list_of_complaints", "owner", "folder",
+        "created_at", "finished_at",
+    )  # fmt: skip
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        return list(ImportForm.Meta.fields) if obj is None else ["source", "license", *self.readonly_fields]
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @admin.display(description="Progress")
+    def share(self, batch: ImportBatch) -> str:
+        return f"{batch.cursor:,} of {batch.progress.get('total', 0):,}"
+
+    @admin.display(description="Left out")
+    def left_out(self, batch: ImportBatch) -> int:
+        return len(batch.complaints)
+
+    @admin.display(description="What was left out, and why")
+    def list_of_complaints(self, batch: ImportBatch) -> SafeString | str:
+        if not batch.complaints:
+            return "Nothing."
+        return format_html(
+            "<ul class='plain'>{}</ul>", format_html_join("", "<li>{}</li>", ((c,) for c in batch.complaints))
+        )
+
+    def save_model(self, request: HttpRequest, obj: ImportBatch, form: Any, change: bool) -> None:
+        by = cast(User, request.user)
+        stored = imports.start(by, obj.license, obj.source, archive=form.cleaned_data["archive"])
+        obj.pk, obj.progress = stored.pk, stored.progress
+
+    def response_add(self, request: HttpRequest, obj: ImportBatch, post_url_continue: Any = None) -> HttpResponse:
+        messages.success(request, f"{obj.progress['total']:,} pictures are being brought in.")
+        return redirect(reverse("admin:classifier_importbatch_change", args=[obj.pk]))
+
+    def get_urls(self) -> list[URLPattern]:
+        cancel = self.admin_site.admin_view(self.cancel_view)
+        return [path("<int:pk>/cancel/", cancel, name="classifier_importbatch_cancel"), *super().get_urls()]
+
+    def cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        if request.method != "POST" or not request.user.has_perm("classifier.add_importbatch"):
+            raise PermissionDenied
+        batch = get_object_or_404(ImportBatch, pk=pk)
+        cancelled = imports.cancel(batch)
+        messages.info(request, "Cancelled; what was brought in stays." if cancelled else "It had ended already.")
+        return redirect(reverse("admin:classifier_importbatch_change", args=[pk]))

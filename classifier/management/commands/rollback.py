@@ -1,0 +1,20 @@
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from classifier import promotion
+from classifier.detector.errors import DetectorError
+
+
+class Command(BaseCommand):
+    help = "Make the detector of before active again. Example: manage.py rollback --reason 'accuses night shots'"
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--reason", default="")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            entry = promotion.rollback(None, options["reason"])
+        except DetectorError as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"{entry.detector} is active again, {entry.before} no longer.")

@@ -1,0 +1,45 @@
+"""Files that staff bring in, already labelled."""
+
+from django.conf import settings
+from django.db import models
+
+from classifier.models.images import Image
+from classifier.models.jobs import Job
+
+
+def import_path(batch: "ImportBatch", filename: str) -> str:
+    return f"imports/{batch.created_at:%Y%m%d-%H%M%S-%f}.zip"
+
+
+class ImportBatch(Job):
+    """A zip with REAL/ and FAKE/, or a folder on the server (commands only). cursor: how many of its files were dealt
+    with; it moves in the same transaction as the rows."""
+
+    archive = models.FileField("zip", upload_to=import_path, max_length=200, blank=True)
+    folder = models.CharField(max_length=1000, blank=True, editable=False)
+    source = models.CharField(
+        max_length=100, blank=True, help_text="one camera, website or generator; empty: the folder below REAL or FAKE"
+    )
+    license = models.CharField(max_length=200, help_text="what allows us to use them")
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, editable=False, related_name="imports")
+    cursor = models.PositiveIntegerField(default=0, editable=False)
+    added = models.PositiveIntegerField(default=0, editable=False)
+    duplicates = models.PositiveIntegerField(default=0, editable=False)
+    complaints = models.JSONField(default=list, editable=False)
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name = "import"
+
+    def __str__(self) -> str:
+        return f"import {self.pk}"
+
+
+class HashKey(models.Model):
+    """Five keys of an image's difference hash: near-duplicates share at least one (`detector.manifest.band_keys`)."""
+
+    image = models.ForeignKey(Image, models.CASCADE, related_name="hash_keys")
+    key = models.PositiveIntegerField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.image_id}: {self.key}"

@@ -1,0 +1,189 @@
+"""Labelled pictures from a zip or a folder: counted, resumed, never trusted."""
+
+import csv
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
+
+from classifier import imports, inference
+from classifier.detector.errors import DatasetError
+from classifier.models import Image, ImportBatch, Label
+from tests.pictures import jpeg
+
+ADD = "/admin/classifier/importbatch/add/"
+
+
+def packed(files):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+FILES = {
+    "own/REAL/holiday/a.jpg": jpeg(1),
+    "own/REAL/holiday/again.jpg": jpeg(1),
+    "own/FAKE/midjourney/b.jpg": jpeg(2),
+    "own/FAKE/c.jpg": jpeg(3),
+    "own/FAKE/../../../../tmp/escape.jpg": jpeg(4),
+    "own/FAKE/broken.jpg": jpeg(5)[:500],
+    "own/FAKE/notes.txt": b"hello",
+    "own/readme.txt": b"neither REAL nor FAKE",
+    "__MACOSX/own/REAL/._a.jpg": b"rubbish",
+}
+
+
+def work():
+    while imports.step():
+        pass
+
+
+def test_staff_import_a_zip_and_see_what_became_of_it(as_staff, staff, tmp_path):
+    page = as_staff.post(
+        ADD, {"archive": SimpleUploadedFile("own.zip", packed(FILES)), "source": "", "license": "CC0"}, follow=True
+    )
+    assert page.status_code == 200 and "7 pictures are being brought in" in page.content.decode()
+    batch = ImportBatch.objects.get()
+    stored = batch.archive.path
+    work()
+    batch.refresh_from_db()
+    assert (batch.state, batch.added, batch.duplicates, len(batch.complaints)) == ("done", 4, 1, 2)
+    told = "\n".join(batch.complaints)
+    assert "broken.jpg: the file is damaged" in told and "notes.txt: it is not an image" in told
+    image = Image.objects.get(name="a.jpg")
+    assert (image.owner, image.label, image.source, image.license) == (staff, "REAL", "holiday", "CC0")
+    assert image.consent and image.background and image.state == "waiting"
+    assert Label.objects.filter(by=staff, reason__startswith=f"import {batch.pk}").count() == 4
+    assert not (tmp_path.parent / "escape.jpg").exists() and not Path(stored).exists()
+    detail = as_staff.get(f"/admin/classifier/importbatch/{batch.pk}/change/").content.decode()
+    assert "broken.jpg" in detail and "Cancel this import" not in detail
+
+
+def test_an_upload_goes_before_ten_thousand_imported_ones(staff, upload, settings):
+    archive = ContentFile(packed({f"REAL/x/{n}.jpg": jpeg(n) for n in range(4)}), "x.zip")
+    imports.start(staff, "CC0", archive=archive)
+    work()
+    upload(("mine.jpg", jpeg(99)))
+    import uuid
+
+    first = list(Image.objects.claim(uuid.uuid4(), 1))
+    assert [image.name for image in first] == ["mine.jpg"]
+    assert Image.objects.get(name="0.jpg").queue_position() == 1, "those that are being analysed are no longer counted"
+
+
+def test_the_worker_imports_and_judges_between_uploads(staff):
+    archive = ContentFile(packed({"REAL/x/1.jpg": jpeg(1), "FAKE/y/2.jpg": jpeg(2)}), "x.zip")
+    imports.start(staff, "CC0", archive=archive)
+    assert inference.classify_waiting(8) == 2
+    assert set(Image.objects.values_list("state", "label")) == {("done", "REAL"), ("done", "FAKE")}
+
+
+def test_an_interrupted_import_goes_on_where_it_was_and_doubles_nothing(staff, monkeypatch):
+    monkeypatch.setattr(imports, "BATCH", 3)
+    archive = ContentFile(packed({f"REAL/x/{n}.jpg": jpeg(n) for n in range(8)}), "x.zip")
+    batch = imports.start(staff, "CC0", archive=archive)
+    assert imports.step()
+    real = imports._bring
+
+    def dies(batch, place, entry):
+        real(batch, place, entry)
+        raise MemoryError
+
+    monkeypatch.setattr(imports, "_bring", dies)
+    with pytest.raises(MemoryError):
+        imports.step()
+    batch.refresh_from_db()
+    assert (batch.cursor, Image.objects.count(), batch.state) == (3, 3, "running")
+    assert not imports.step(), "its claim still stands"
+    monkeypatch.setattr(imports, "_bring", real)
+    ImportBatch.objects.update(claimed_at="2020-01-01T00:00Z")
+    work()
+    batch.refresh_from_db()
+    assert (batch.state, batch.added, batch.duplicates, Image.objects.count()) == ("done", 8, 0, 8)
+
+
+def test_a_cancelled_import_keeps_what_it_has_and_drops_the_zip(as_staff, staff, monkeypatch):
+    monkeypatch.setattr(imports, "BATCH", 1)
+    batch = imports.start(staff, "CC0", archive=ContentFile(packed(FILES), "x.zip"))
+    stored = batch.archive.path
+    imports.step()
+    as_staff.post(f"/admin/classifier/importbatch/{batch.pk}/cancel/")
+    assert not imports.step() and Image.objects.count() == 1
+    assert not Path(stored).exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"PK no zip at all", "can&#x27;t be opened"),
+        (packed({"a.txt": b"x"}), "Expected pictures below folders named REAL and FAKE"),
+        (packed({"manifest.csv": b"path,label\nx.jpg,MAYBE\n", "x.jpg": jpeg()}), "label REAL or FAKE"),
+        (packed({"manifest.csv": b"path,label\ny.jpg,REAL\n", "x.jpg": jpeg()}), "is not among the files"),
+    ],
+)
+def test_a_bad_zip_is_explained_in_the_form(as_staff, content, sentence):
+    page = as_staff.post(ADD, {"archive": SimpleUploadedFile("x.zip", content), "license": "CC0"})
+    assert page.status_code == 200 and sentence in page.content.decode()
+    assert not ImportBatch.objects.exists()
+
+
+def test_a_bomb_is_left_out(staff, settings):
+    settings.MAX_UPLOAD_MB = 0.1
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as made:
+        made.writestr("REAL/bomb.jpg", bytes(5_000_000))
+        made.writestr("REAL/fine.jpg", jpeg(1))
+    batch = imports.start(staff, "CC0", archive=ContentFile(archive.getvalue(), "x.zip"))
+    work()
+    batch.refresh_from_db()
+    assert batch.added == 1 and "bomb.jpg: it is larger than" in batch.complaints[0]
+
+
+def test_a_table_says_label_source_and_licence(staff):
+    lines = io.StringIO()
+    table = csv.writer(lines)
+    table.writerows([["file_name", "label", "source", "license"], ["p/1.jpg", "REAL", "nikon", "CC BY"]])
+    files = {"metadata.csv": lines.getvalue(), "p/1.jpg": jpeg(1), "p/2.jpg": jpeg(2)}
+    imports.start(staff, "ours", archive=ContentFile(packed(files), "x.zip"))
+    work()
+    assert Image.objects.values_list("label", "source", "license").get() == ("REAL", "nikon", "CC BY")
+
+
+def test_the_command_copies_a_folder_in_and_a_second_run_doubles_nothing(staff, tmp_path, capsys):
+    for name, content in FILES.items():
+        if ".." not in name:
+            (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "in" / name).write_bytes(content)
+    call_command("import_dataset", str(tmp_path / "in"), "--as-images", "--license", "CC0", "--by", "staff")
+    out = capsys.readouterr()
+    assert "3 brought in, 1 here already, 2 left out" in out.out and "broken.jpg" in out.err
+    (tmp_path / "in" / "own/REAL/new.jpg").write_bytes(jpeg(50))
+    call_command("import_dataset", str(tmp_path / "in"), "--as-images", "--by", "staff@example.org")
+    assert "1 brought in, 4 here already" in capsys.readouterr().out
+    with pytest.raises(Exception, match="is not a folder"):
+        call_command("import_dataset", str(tmp_path / "nowhere"), "--as-images")
+    with pytest.raises(Exception, match="expected a staff account"):
+        call_command("import_dataset", str(tmp_path / "in"), "--as-images", "--by", "nobody")
+
+
+def test_only_staff_import_and_only_their_zips_may_be_large(as_alice, as_staff, settings):
+    settings.MAX_UPLOAD_MB, settings.MAX_IMPORT_MB = 0.01, 5
+    zipped = packed({f"REAL/{n}.jpg": jpeg(n) for n in range(20)})
+    assert len(zipped) > 20_000
+    assert as_alice.post(ADD, {"archive": SimpleUploadedFile("x.zip", zipped), "license": "x"}).status_code == 302
+    assert not ImportBatch.objects.exists()
+    as_staff.post(ADD, {"archive": SimpleUploadedFile("x.zip", zipped), "license": "x"})
+    assert ImportBatch.objects.get().progress["total"] == 20
+
+
+def test_nothing_to_import_is_an_error(staff, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DatasetError, match="expected pictures below"):
+        imports.start(staff, "x", folder=str(tmp_path / "empty"))
+    assert not ImportBatch.objects.exists()
