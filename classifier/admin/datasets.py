@@ -1,6 +1,5 @@
 """Dataset versions."""
 
-import json
 from typing import Any, cast
 
 from django.contrib import admin, messages
@@ -9,21 +8,32 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from classifier import datasets
+from classifier.admin.lists import Quick
 from classifier.detector.errors import DatasetError
 from classifier.models import DatasetVersion
 
 
+def _classes(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.items())
+
+
+def _table(table: tuple[str, list[tuple[str, Any]]]) -> tuple[SafeString | str]:
+    title, rows = table
+    cells = format_html_join("", "<tr><th scope='row'>{}</th><td>{}</td></tr>", rows)
+    return (format_html("<table><caption>{}</caption>{}</table>", title, cells) if rows else "",)
+
+
 @admin.register(DatasetVersion)
-class DatasetVersionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class DatasetVersionAdmin(Quick):
     """Frozen versions; a new one is made by the button above the list."""
 
     list_display = ("number", "images", "digest_start", "note", "by", "created_at")
     change_list_template = "admin/classifier/datasetversion/change_list.html"
-    readonly_fields = ("number", "digest", "by", "created_at", "contents", "changes")
+    readonly_fields = ("number", "digest", "by", "created_at", "contents", "warnings", "changes")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -41,7 +51,24 @@ class DatasetVersionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.display(description="Contents")
     def contents(self, version: DatasetVersion) -> SafeString:
-        return format_html('<pre class="plain">{}</pre>', json.dumps(version.summary, indent=1, ensure_ascii=False))
+        tables = [("Split", [(name, _classes(counts)) for name, counts in version.summary["splits"].items()])]
+        for name in ("sources", "generators", "formats", "longest side"):
+            tables.append((name.capitalize(), list(version.summary.get(name, {}).items())))
+        return format_html_join(
+            "", '<div class="counts-by">{}</div>', [[format_html_join("", "{}", map(_table, tables))]]
+        )
+
+    @admin.display(description="What the audit warns of")
+    def warnings(self, version: DatasetVersion) -> SafeString | str:
+        """Shortcuts a network could take instead of looking."""
+        found = list(version.summary.get("warnings", []))
+        if mixed := version.summary.get("contradictions"):
+            found.append(f"{mixed} near-duplicate groups hold both classes")
+        if not found:
+            return "Nothing."
+        return format_html(
+            '<ul class="plain">{}</ul>', format_html_join("", "<li>{}</li>", ((line,) for line in found))
+        )
 
     @admin.display(description="Since the version before")
     def changes(self, version: DatasetVersion) -> str:

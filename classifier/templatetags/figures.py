@@ -20,7 +20,7 @@ def curve(history: Sequence[dict[str, Any]], name: str) -> SafeString:
     values = [value for _, line in pairs for value in line if value is not None]
     if not values:
         return SafeString("")
-    low, high = (0.0, 1.0) if name in ("accuracy", "auroc") else (0.0, max(values) or 1.0)
+    low, high = (0.0, 1.0) if name in ("accuracy", "auroc") else (min(values), max(values) + 1e-9)
     lines = [(label, _points(line, low, high)) for label, line in pairs]
     drawn = format_html_join("", '<polyline class="line {}" points="{}"/>',
                              ((label.split()[0], points) for label, points in lines))  # fmt: skip
@@ -32,7 +32,7 @@ def curve(history: Sequence[dict[str, Any]], name: str) -> SafeString:
     return format_html(
         '<svg class="curve" viewBox="0 0 {} {}" role="img" aria-label="{} by epoch; last: {}">'
         '<path class="axis" d="M{} 8V{}H{}"/><text x="0" y="16">{}</text><text x="0" y="{}">{}</text>{}{}</svg>',
-        WIDTH, HEIGHT, name, last, EDGE, HEIGHT - EDGE, WIDTH - 4, f"{high:.1f}", HEIGHT - EDGE, f"{low:.0f}", drawn,
+        WIDTH, HEIGHT, name, last, EDGE, HEIGHT - EDGE, WIDTH - 4, f"{high:.2f}", HEIGHT - EDGE, f"{low:.2f}", drawn,
         dots,
     )  # fmt: skip
 

@@ -24,12 +24,15 @@ def test_staff_label_by_keyboard_alone(browser, stack, record_property):
     page.get_by_role("link", name="Review queue").click()
     shown = "image => image.complete && image.naturalWidth > 0"
     started = time.perf_counter()
-    for number in range(COUNT):
+    number = 0
+    while page.locator(".review-picture").count():  # near-duplicates go together
         wait_for(lambda: page.locator(".review-picture img").evaluate(shown), 20, "the picture")
         name = page.locator(".review strong").first.inner_text()
         page.keyboard.press("rfs"[number % 3])
         page.get_by_text(f"{name}:").wait_for()
-    minute = 60 * COUNT / (time.perf_counter() - started)
+        number += 1
+    assert number > COUNT / 2
+    minute = 60 * number / (time.perf_counter() - started)
     record_property("labels a minute", round(minute))
     print(f"{minute:.0f} labels a minute by a scripted browser")
     assert "Nothing is left to review." in page.content()
