@@ -68,7 +68,7 @@ def measured(detector: Detector, dataset: DatasetVersion) -> Measurement | None:
     """The finished measurement of a detector on a version, unless regression cases came in since."""
     rows = Measurement.objects.filter(detector=detector, dataset=dataset, state=JobState.DONE)
     row: Measurement | None = rows.first()
-    if row and all(str(pk) in row.cases for pk in RegressionCase.objects.values_list("pk", flat=True)):
+    if row and all(str(pk) in row.cases for pk in RegressionCase.objects.usable().values_list("pk", flat=True)):
         return row
     return None
 
@@ -113,7 +113,7 @@ def checks_of(before: dict[str, Any], after: dict[str, Any], active: Detector, c
 def _case_checks(before: dict[str, Any], after: dict[str, Any]) -> list[Check]:
     """A case must not get further from its label than it was: right, inconclusive, wrong."""
     found = []
-    for case in RegressionCase.objects.select_related("image").filter(image__label__in=["REAL", "FAKE"]):
+    for case in RegressionCase.objects.usable():
         old, new = (cases[str(case.pk)]["outcome"] for cases in (before, after))
         side = WORTH[case.image.label]
         ok = side * WORTH[new] >= side * WORTH[old]

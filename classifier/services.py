@@ -165,6 +165,7 @@ def promote(
     """Make a detector the active one, whatever it is worth (`promotion.promote` asks that first), and have history
     judged anew. Workers pick it up at their next batch."""
     with transaction.atomic():
+        list(Detector.objects.select_for_update().values_list("pk"))  # one promotion at a time
         before = Detector.objects.active()
         Detector.objects.filter(active=True).update(active=False)
         Detector.objects.filter(pk=detector.pk).update(active=True, promoted_at=timezone.now())

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import requests
 
+from tests.bench_curation import beside_training, curation
 from tests.pictures import jpeg
 from tests.stack import Browserless, Stack, wait_for
 
@@ -148,8 +149,10 @@ def main():
         stack = Stack(folder, CLAIM_SECONDS="60", SWEEP_SECONDS="5").start()
         try:
             measure(stack, str(folder / "images"))
+            beside_training(say, stack, Browserless(stack).sign_up("patient"), upload_to_verdict)
         finally:
             stack.stop(signal.SIGTERM)
+    curation(say)
 
 
 def measure(stack, images):

@@ -107,3 +107,49 @@ def test_the_lists_queries_are_constant(as_staff, alice):
     with CaptureQueriesContext(connection) as many:
         as_staff.get(LIST)
     assert len(many) == len(few)
+
+
+def test_many_are_relabelled_from_the_list_after_a_look_at_the_counts(as_staff, staff, alice):
+    make(alice, 3, consent=True, outcome="FAKE", label="REAL", state="done")
+    make(alice, 1, outcome="FAKE", state="done")
+    ids = list(Image.objects.values_list("pk", flat=True))
+    page = as_staff.post(LIST, {"action": "relabel", "_selected_action": ids}, follow=True)
+    assert page.context["counts"] == [("Real photograph", "AI-generated", 3)] and page.context["left_out"] == 1
+    chosen = {"ids": page.context["ids"], "label": "FAKE", "reason": ""}
+    assert "required" in as_staff.post("/admin/classifier/image/relabel/", chosen).content.decode()
+    assert not Image.objects.filter(label="FAKE").exists()
+    other = Image.objects.order_by("pk").first()
+    as_staff.post(LIST, {"action": "relabel", "_selected_action": [other.pk]})  # in another tab
+    as_staff.post("/admin/classifier/image/relabel/", {**chosen, "reason": "all of one generator"})
+    assert Image.objects.filter(label="FAKE").count() == 3, "what the page showed, not what another tab chose since"
+
+
+def test_every_page_of_the_loop_has_a_constant_number_of_queries(as_staff, alice, staff, tiny):
+    from classifier import neighbours
+    from tests.loop import label_pictures
+
+    def queries():
+        found = {}
+        for page in ("image/", "image/review/", "dispute/", "importbatch/", "trainingrun/", "detector/"):
+            as_staff.get(f"/admin/classifier/{page}")
+            with CaptureQueriesContext(connection) as captured:
+                assert as_staff.get(f"/admin/classifier/{page}").status_code == 200
+            found[page] = len(captured)
+        return found
+
+    label_pictures(alice, staff, 0, 4)
+    make(alice, 2, consent=True, state="done", outcome="REAL", score=0.9, dhash="0" * 16)
+    neighbours.remember(Image.objects.all())
+    few = queries()
+    make(alice, 30, consent=True, state="done", outcome="REAL", score=0.8, dhash="0" * 16)
+    neighbours.remember(Image.objects.all())
+    assert queries() == few
+
+
+def test_a_long_list_is_counted_only_so_far(as_staff, alice, monkeypatch):
+    monkeypatch.setattr("classifier.admin.lists.COUNTED", 10)
+    make(alice, 14, consent=True)
+    with CaptureQueriesContext(connection) as captured:
+        page = as_staff.get(LIST)
+    assert page.context["cl"].result_count == 10
+    assert all("LIMIT" in query["sql"] for query in captured if "COUNT(" in query["sql"])

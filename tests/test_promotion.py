@@ -119,6 +119,9 @@ def test_a_regression_case_must_stay_right(as_staff, staff, version, detector):
     assert promotion.gate(same).objections == [
         "regression case “night shot of May” (REAL) goes from REAL to INCONCLUSIVE"
     ]
+    Image.objects.filter(pk=case.image_id).update(consent=False)
+    assert not promotion.gate(same).objections, "withdrawn consent takes an image out of the cases, too"
+    Image.objects.filter(pk=case.image_id).update(consent=True)
     RegressionCase.objects.create(image=Image.objects.filter(label="FAKE").first(), name="new one", by=staff)
     assert "not yet measured" in promotion.gate(same).missing, "a new case has to be measured first"
 

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from classifier.detector.labels import CLASS_NAMES
 from classifier.models.choices import Architecture, JobState, Start
 from classifier.models.datasets import DatasetVersion
 from classifier.models.detectors import Detector
@@ -71,6 +72,13 @@ class Measurement(Job):
         return f"{self.detector} on {self.dataset}"
 
 
+class RegressionCaseQuerySet(models.QuerySet["RegressionCase"]):
+    def usable(self) -> "RegressionCaseQuerySet":
+        """Those with a ground truth whose image may be looked at still."""
+        images = Image.objects.reviewable().filter(label__in=CLASS_NAMES)
+        return self.filter(image__in=images).select_related("image")
+
+
 class RegressionCase(models.Model):
     """A labelled image that every detector to come must get right, under a name that says why."""
 
@@ -78,6 +86,8 @@ class RegressionCase(models.Model):
     name = models.CharField(max_length=100, help_text="for example: press photo at night, accused in May")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = RegressionCaseQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]
