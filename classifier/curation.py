@@ -147,8 +147,8 @@ def take_back(by: User) -> Image | None:
 
 
 def labelled_today(by: User) -> int:
-    """How many images this person labelled today, those taken back not counted."""
+    """How many images this person labelled today, those taken back and imported ones not counted."""
     today = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
-    rows = Label.objects.filter(by=by, created_at__gte=today)
+    rows = Label.objects.filter(by=by, created_at__gte=today).exclude(reason__startswith="import ")
     undone = rows.filter(reason=opinions.TAKEN_BACK).count()
     return max(0, rows.count() - 2 * undone)
