@@ -11,11 +11,12 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from classifier import neighbours
 from classifier.detector import audit, manifest
 from classifier.detector.errors import DatasetError
 from classifier.detector.labels import CLASS_NAMES
 from classifier.detector.manifest import Row
-from classifier.models import DatasetVersion, Evidence, Image, State
+from classifier.models import DatasetVersion, Evidence, Image, ImageQuerySet, State
 
 SIZES = {
     "under 512": (0, 512),
@@ -34,19 +35,24 @@ def freeze(by: User | None, note: str = "") -> DatasetVersion:
     manifest.require_both_classes(rows, "labelled images with consent")
     with transaction.atomic():
         earlier = list(DatasetVersion.objects.select_for_update().order_by("number"))
-        rows = manifest.split_again(manifest.group_near_duplicates(rows), _splits(earlier))
+        rows = manifest.split_again(manifest.group_near_duplicates(rows, neighbours.crops()), _splits(earlier))
         digest = manifest.digest(rows)
         if earlier and earlier[-1].digest == digest:
             raise DatasetError(f"nothing has changed since {earlier[-1]}; no new version")
         number = earlier[-1].number + 1 if earlier else 1
-        version = DatasetVersion(number=number, digest=digest, note=note, by=by, summary=summary_of(rows))
+        summary = {**summary_of(rows), "not compared": _usable().filter(compared=False).count()}
+        version = DatasetVersion(number=number, digest=digest, note=note, by=by, summary=summary)
         manifest.write(rows, version.manifest)
         version.save()
     return version
 
 
+def _usable() -> ImageQuerySet:
+    return Image.objects.reviewable().filter(label__in=CLASS_NAMES, state=State.DONE).exclude(dhash="").order_by("pk")
+
+
 def _rows() -> list[Row]:
-    images = Image.objects.reviewable().filter(label__in=CLASS_NAMES, state=State.DONE).exclude(dhash="").order_by("pk")
+    images = _usable()
     found: dict[str, Row] = {}
     quality = {
         piece.image_id: str(piece.details.get("quality", ""))

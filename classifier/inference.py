@@ -13,7 +13,7 @@ from django.conf import settings
 from PIL import Image as Picture
 from PIL import ImageOps
 
-from classifier import imports, rescoring, services
+from classifier import imports, neighbours, rescoring, services
 from classifier.analysis import DISPLAY, Prepared, analyse, draw_heat, exceeds, quality_of
 from classifier.detector import bundle, explanation
 from classifier.detector.decoding import read_rgb
@@ -29,8 +29,8 @@ LATER = 64
 
 
 def classify_waiting(batch_size: int, budget: float = 60) -> int:
-    """Claim and classify batches until no row waits, then import and re-score. Returns how many images got a verdict or
-    a reason for none.
+    """Claim and classify batches until no row waits, then import, compare and re-score. Returns how many images got a
+    verdict or a reason for none.
 
     Uploads go first: between two small pieces of the other work the queue is looked at again. After `budget` seconds it
     sends a wake-up and returns, so that the task's time limit only ever meets work that is stuck, never a long queue.
@@ -46,7 +46,7 @@ def classify_waiting(batch_size: int, budget: float = 60) -> int:
             count += len(claimed)
         elif fresh:
             draw_heat(fresh.pop(), detector, loaded)
-        elif not imports.step() and not rescoring.step(detector, loaded):
+        elif not (imports.step() or neighbours.compare_next() or rescoring.step(detector, loaded)):
             return count
         if time.monotonic() > deadline:
             services.wake_workers()

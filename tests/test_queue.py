@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from classifier import inference, services, tasks
+from classifier import analysis, inference, services, tasks
 from classifier.models import Image, State, Verdict
 from tests.pictures import jpeg
 
@@ -60,7 +60,7 @@ def test_a_long_queue_is_worked_off_in_portions_with_a_wake_up_for_the_rest(
 
 
 def test_a_slow_batch_keeps_all_of_its_claims_alive(three, monkeypatch):
-    real, ages = inference._prepared_or_failed, []
+    real, ages = analysis._prepared_or_failed, []
 
     def slow(image, token, coming):
         Image.objects.update(claimed_at=timezone.now() - timedelta(hours=1))
@@ -69,7 +69,7 @@ def test_a_slow_batch_keeps_all_of_its_claims_alive(three, monkeypatch):
         ages.append(max(timezone.now() - claimed_at for claimed_at in claims))
         return ready
 
-    monkeypatch.setattr(inference, "_prepared_or_failed", slow)
+    monkeypatch.setattr(analysis, "_prepared_or_failed", slow)
     tasks.classify_pending()
     assert len(ages) == 3 and max(ages) < timedelta(minutes=1)
 
@@ -142,17 +142,17 @@ def test_a_missing_file_fails_with_a_sentence_and_the_others_go_on(three):
 
 
 def test_an_unexpected_error_is_logged_and_told_politely(three, monkeypatch, caplog):
-    real = inference._prepare
+    real = analysis.prepare
 
     def odd(image, loaded):
         if image.name == "1.jpg":
             raise RuntimeError("secret path /etc/x")
         return real(image, loaded)
 
-    monkeypatch.setattr(inference, "_prepare", odd)
+    monkeypatch.setattr(analysis, "prepare", odd)
     tasks.classify_pending()
     three[1].refresh_from_db()
-    assert three[1].error == inference.UNEXPECTED and "secret" in caplog.text
+    assert three[1].error == analysis.UNEXPECTED and "secret" in caplog.text
     assert Verdict.objects.count() == 2
 
 

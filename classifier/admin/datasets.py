@@ -64,6 +64,8 @@ class DatasetVersionAdmin(Quick):
         found = list(version.summary.get("warnings", []))
         if mixed := version.summary.get("contradictions"):
             found.append(f"{mixed} near-duplicate groups hold both classes")
+        if waiting := version.summary.get("not compared"):
+            found.append(f"{waiting} images had not been compared yet with all others, so crops may cross splits")
         if not found:
             return "Nothing."
         return format_html(

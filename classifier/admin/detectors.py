@@ -10,27 +10,14 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path, reverse
 
 from classifier import datasets, promotion, runs, services
-from classifier.admin.lists import Quick
+from classifier.admin.lists import Quick, ReadOnly
 from classifier.detector.errors import DetectorError
 from classifier.models import DatasetVersion, Detector, Image, Measurement, Promotion, RegressionCase, Rescoring
 from classifier.views.metrics import PLOTS
 
 
-class Log(Quick):
-    """Rows that are only looked at."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
 @admin.register(Promotion)
-class PromotionAdmin(Log):
+class PromotionAdmin(ReadOnly):
     list_display_links = None
     list_display = ("created_at", "detector", "before", "rollback", "by", "reason", "objections")
     list_select_related = ("detector", "before", "by")
@@ -41,7 +28,7 @@ class PromotionAdmin(Log):
 
 
 @admin.register(Rescoring)
-class RescoringAdmin(Log):
+class RescoringAdmin(ReadOnly):
     list_display_links = None
     list_display = ("created_at", "detector", "done", "total", "changed", "failed", "finished_at")
     list_select_related = ("detector",)
@@ -68,7 +55,7 @@ class RegressionCaseAdmin(Quick):
 
 
 @admin.register(Detector)
-class DetectorAdmin(Log):
+class DetectorAdmin(ReadOnly):
     list_display = ("version", "architecture", "active", "shipped", "dataset", "balanced", "created_at", "promoted_at")
     list_filter = ("active", "architecture")
     list_select_related = ("run__dataset",)

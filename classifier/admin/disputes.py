@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from classifier.admin.lists import Quick
+from classifier.admin.lists import ReadOnly
 from classifier.models import (
     Dispute,
     DisputeState,
@@ -18,7 +18,7 @@ from classifier.models import (
 
 
 @admin.register(Dispute)
-class DisputeAdmin(Quick):
+class DisputeAdmin(ReadOnly):
     """The queue of verdicts that owners object to, oldest first. Labelling an image answers its dispute."""
 
     list_display = ("picture", "image", "claim", "verdict", "category", "how", "state", "created_at")
@@ -31,15 +31,6 @@ class DisputeAdmin(Quick):
     def get_ordering(self, request: HttpRequest) -> list[Any]:
         """Open ones first, oldest first."""
         return [Case(When(state=DisputeState.OPEN, then=0), default=1), "id"]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     @admin.display(description="Picture")
     def picture(self, dispute: Dispute) -> SafeString | str:

@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path, reverse
 
 from classifier import runs
-from classifier.admin.lists import Quick
+from classifier.admin.lists import Quick, ReadOnly
 from classifier.detector.errors import DetectorError
 from classifier.models import DatasetVersion, Measurement, TrainingRun
 
@@ -95,19 +95,10 @@ class TrainingRunAdmin(Quick):
 
 
 @admin.register(Measurement)
-class MeasurementAdmin(Quick):
+class MeasurementAdmin(ReadOnly):
     """What was measured on which version; asked for on a detector's page."""
 
     list_display = ("detector", "dataset", "state", "error", "created_at")
     list_display_links = None
     list_filter = ("state",)
     list_select_related = ("detector", "dataset")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False

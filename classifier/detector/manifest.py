@@ -133,8 +133,9 @@ def require_both_classes(rows: Sequence[Row], where: str) -> None:
         raise DatasetError(f"{where}: expected images of both classes; found no {' and no '.join(missing)}")
 
 
-def group_near_duplicates(rows: Sequence[Row]) -> list[Row]:
-    """Give every row a group; rows whose dHashes differ in at most NEAR bits (transitively) share one.
+def group_near_duplicates(rows: Sequence[Row], linked: Iterable[tuple[str, str]] = ()) -> list[Row]:
+    """Give every row a group; rows whose dHashes differ in at most NEAR bits (transitively) share one, and so do those
+    that `linked` pairs by SHA-256 (crops).
 
     Hashes are banded (five bands: two hashes within 4 bits agree in one band at least), so no all-pairs comparison.
     """
@@ -147,6 +148,10 @@ def group_near_duplicates(rows: Sequence[Row]) -> list[Row]:
             index = parent[index]
         return index
 
+    place = {row.sha256: index for index, row in enumerate(rows)}
+    for pair in linked:
+        if all(name in place for name in pair):
+            parent[root(place[pair[0]])] = root(place[pair[1]])
     for start, width in BANDS:
         buckets: dict[int, list[int]] = defaultdict(list)
         for index, value in enumerate(hashes):

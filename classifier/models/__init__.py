@@ -18,7 +18,7 @@ from classifier.models.detectors import Detector, DetectorQuerySet
 from classifier.models.exchanges import Dispute, Label, Share
 from classifier.models.findings import Evidence, Verdict
 from classifier.models.images import Image, ImageQuerySet, Viewer, original_path, remove_files
-from classifier.models.imports import HashKey, ImportBatch
+from classifier.models.imports import HashKey, ImportBatch, Kinship, Signature
 from classifier.models.jobs import Job
 from classifier.models.training import Measurement, Promotion, RegressionCase, Rescoring, TrainingRun
 
@@ -40,6 +40,7 @@ __all__ = [
     "ImportBatch",
     "Job",
     "JobState",
+    "Kinship",
     "Label",
     "Measurement",
     "Outcome",
@@ -48,6 +49,7 @@ __all__ = [
     "RegressionCase",
     "Rescoring",
     "Share",
+    "Signature",
     "Start",
     "State",
     "TrainingRun",

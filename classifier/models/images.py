@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.core.files.storage import Storage
 from django.db import models, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
 from django.urls import reverse
@@ -114,6 +114,7 @@ class Image(models.Model):
     sampled = models.BooleanField(default=False, editable=False, help_text="drawn at random for the review queue")
     source = models.CharField(max_length=100, blank=True, editable=False, help_text="of imported images")
     license = models.CharField(max_length=200, blank=True, editable=False)
+    compared = models.BooleanField(default=False, editable=False, help_text="with all others, for crops")
     background = models.BooleanField(default=False, editable=False, help_text="analysed when no upload waits")
 
     reviewer = models.ForeignKey(
@@ -133,6 +134,7 @@ class Image(models.Model):
             models.Index(fields=["owner", "changed_at"], name="image_history_changed"),
             models.Index(fields=["state", "background", "attempts", "id"], name="image_queue"),
             models.Index(fields=["label", "outcome", "id"], name="image_curation"),
+            models.Index(fields=["id"], condition=Q(compared=False), name="image_uncompared"),
         ]
         ordering = ["-id"]
 

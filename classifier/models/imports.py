@@ -35,6 +35,29 @@ class ImportBatch(Job):
         return f"import {self.pk}"
 
 
+class Signature(models.Model):
+    """An image's colours (`detector.nearness.colours`), to find what it may be a crop of; made when it was compared."""
+
+    image = models.OneToOneField(Image, models.CASCADE)
+    colours = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"colours of {self.image_id}"
+
+
+class Kinship(models.Model):
+    """Two images one of which is a part of the other, found by looking."""
+
+    image = models.ForeignKey(Image, models.CASCADE, related_name="kin")
+    other = models.ForeignKey(Image, models.CASCADE, related_name="kin_of")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["image", "other"], name="one_kinship_each")]
+
+    def __str__(self) -> str:
+        return f"{self.image_id} ~ {self.other_id}"
+
+
 class HashKey(models.Model):
     """Five keys of an image's difference hash: near-duplicates share at least one (`detector.manifest.band_keys`)."""
 
