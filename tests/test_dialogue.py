@@ -112,7 +112,8 @@ def test_staff_label_from_the_dispute_queue(classified, as_alice, as_staff):
     dispute(as_alice, classified)
     url = reverse("admin:classifier_dispute_changelist")
     response = as_staff.post(url, {"action": "label", "_selected_action": [Dispute.objects.get().pk]})
-    assert response.status_code == 302 and response.url.endswith(f"relabel/?ids={classified.pk}")
+    assert response.status_code == 302 and response.url == reverse("admin:classifier_image_relabel")
+    assert list(as_staff.get(response.url).context["images"]) == [classified]
 
 
 def test_the_first_page_tells_of_changed_verdicts_and_answered_disputes(classified, as_alice, as_bob, staff):
