@@ -10,9 +10,11 @@ from django.contrib.auth.models import User
 from classifier import services
 from classifier.detector import bundle
 from classifier.detector.errors import DetectorError
+from classifier.detector.labels import CLASS_NAMES
 from classifier.models import (
     DatasetVersion,
     Detector,
+    ImageQuerySet,
     JobState,
     Measurement,
     Promotion,
@@ -194,3 +196,27 @@ def outcome(detector: Detector, score: float) -> str:
     """The verdict that a score alone would give."""
     card = detector.card
     return "FAKE" if score < card["fake_below"] else "REAL" if score > card["real_above"] else "INCONCLUSIVE"
+
+
+def costs(scores: Sequence[tuple[float, bool]]) -> list[dict[str, float]]:
+    """(score, whether it is REAL) → for nine thresholds the shares of real photographs accused and of AI images missed;
+    empty unless both classes are there."""
+    real, fake = ([score for score, is_real in scores if is_real == side] for side in (True, False))
+    if not real or not fake:
+        return []
+    return [
+        {
+            "at": at / 10,
+            "accused": sum(score < at / 10 for score in real) / len(real),
+            "missed": sum(score >= at / 10 for score in fake) / len(fake),
+        }
+        for at in range(1, 10)
+    ]
+
+
+def add_cases(images: ImageQuerySet, by: User) -> int:
+    """Make regression cases of images that have a ground truth and consent and are none yet, under their file names.
+    Returns how many."""
+    chosen = images.reviewable().filter(label__in=CLASS_NAMES, regression_case=None)
+    cases = [RegressionCase(image=image, name=image.name[:100], by=by) for image in chosen]
+    return len(RegressionCase.objects.bulk_create(cases))

@@ -28,6 +28,8 @@ still, at 4 they take 0.6 s and training keeps a third of its pace (`make bench`
 PAUSE = 1.0
 """Seconds between two looks at the row: progress is written, a cancellation noticed."""
 TIER_IMAGES = 100
+UNREADABLE = {"outcome": "INCONCLUSIVE", "score": None}
+"""The answer to a regression case whose file is lost: the same for every detector, so it refuses none."""
 
 
 class CancelledRun(Exception):
@@ -173,9 +175,8 @@ def measured_values(row: Measurement, on_image: Step | None) -> dict[str, Any]:
     )
     report |= {"missing": gone, "tiers": _tiers(row.detector, there, on_image)}
     answers = {
-        str(case.pk): {"outcome": one.outcome, "score": round(one.score, 4)}
+        str(case.pk): {"outcome": one.outcome, "score": round(one.score, 4)} if one else UNREADABLE
         for case, one in zip(cases, said, strict=True)
-        if one
     }
     return {"scores": scores, "report": report, "cases": answers}
 

@@ -153,3 +153,24 @@ def test_a_long_list_is_counted_only_so_far(as_staff, alice, monkeypatch):
         page = as_staff.get(LIST)
     assert page.context["cl"].result_count == 10
     assert all("LIMIT" in query["sql"] for query in captured if "COUNT(" in query["sql"])
+
+
+PLACES = ["image/", "image/review/", "dispute/", "datasetversion/", "trainingrun/", "trainingrun/add/", "detector/",
+          "detector/compare/", "importbatch/", "importbatch/add/", "measurement/", "promotion/", "rescoring/",
+          "regressioncase/"]  # fmt: skip
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_staff_need_the_permission_and_others_the_log_in(place, as_staff, as_alice, client, sign_in, detector):
+    url = f"/admin/classifier/{place}"
+    assert as_staff.get(url).status_code == 200
+    assert sign_in(person("newcomer", is_staff=True)).get(url).status_code == 403
+    assert as_alice.get(url).status_code == 302 and client.get(url).status_code == 302
+
+
+@pytest.mark.parametrize("place", ["datasetversion/freeze/", "detector/rollback/", "trainingrun/1/cancel/",
+                                   "importbatch/1/cancel/", "detector/1/measure/"])  # fmt: skip
+def test_what_changes_something_is_never_done_by_a_link(place, as_staff, sign_in):
+    url = f"/admin/classifier/{place}"
+    assert as_staff.get(url).status_code == 403
+    assert sign_in(person("newcomer", is_staff=True)).post(url).status_code == 403

@@ -9,6 +9,9 @@ from django.core.management import CommandError, call_command
 from classifier.models import Detector
 from tests.detector.test_training import dataset
 from tests.pictures import encoded, jpeg, photo
+from tests.test_layers import ROOT
+
+COMMANDS = ROOT / "classifier/management/commands"
 
 
 def run(*arguments):
@@ -146,9 +149,7 @@ def test_plain_lines_of_progress_elsewhere_than_on_a_terminal():
     assert stream.getvalue().splitlines()[-1].startswith("Reading: 2 of 2")
 
 
-@pytest.mark.parametrize(
-    "name", ["audit_dataset", "classify", "crossvalidate", "evaluate", "import_dataset", "launch", "promote", "train"]
-)
+@pytest.mark.parametrize("name", sorted(path.stem for path in COMMANDS.glob("[a-z]*.py")))
 def test_every_help_text_shows_an_example(name):
     from django.core.management import load_command_class
 

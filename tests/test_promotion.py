@@ -126,6 +126,16 @@ def test_a_regression_case_must_stay_right(as_staff, staff, version, detector):
     assert "not yet measured" in promotion.gate(same).missing, "a new case has to be measured first"
 
 
+def test_a_lost_file_of_a_case_refuses_nobody(staff, version, detector):
+    image = Image.objects.filter(label="REAL").first()
+    RegressionCase.objects.create(image=image, name="lost", by=staff)
+    image.original.storage.delete(image.original.name)
+    same = another(detector, "same")
+    for one in (detector, same):
+        trainer.measured_now(one, version)
+    assert not promotion.gate(same).objections
+
+
 def test_two_detectors_side_by_side_with_the_verdicts_that_change(as_staff, version, detector):
     strict = another(detector, "strict", fake_below=0.001, real_above=0.999)
     first, second = (trainer.measured_now(one, version) for one in (detector, strict))

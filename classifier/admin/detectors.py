@@ -189,9 +189,8 @@ def _page(detector: Detector) -> dict[str, Any]:
         except DetectorError:
             labels = {}
     measurement = rows[0] if rows else None
-    scores = [
-        [score, labels[name]] for name, score in (measurement.scores if measurement else {}).items() if name in labels
-    ]
+    given = measurement.scores if measurement else {}
+    scores = [(score, labels[name]) for name, score in given.items() if name in labels]
     return {
         "detector": detector,
         "card": detector.card,
@@ -201,26 +200,11 @@ def _page(detector: Detector) -> dict[str, Any]:
         "own": detector.card.get("report", {}),
         "failures": _with_images(measurement.report.get("failures", [])) if measurement else [],
         "threshold_scores": scores,
-        "table": _by_threshold(scores),
+        "table": promotion.costs(scores),
         "pending": detector.measurements.filter(state__in=["waiting", "running"]).first(),
         "others": Detector.objects.exclude(pk=detector.pk)[:50],
         "newest": DatasetVersion.objects.first(),
     }
-
-
-def _by_threshold(scores: list[list[Any]]) -> list[dict[str, Any]]:
-    """False accusations and misses at nine thresholds; the slider knows all of them."""
-    real, fake = ([score for score, is_real in scores if is_real == side] for side in (True, False))
-    if not real or not fake:
-        return []
-    return [
-        {
-            "at": at / 10,
-            "accused": sum(score < at / 10 for score in real) / len(real),
-            "missed": sum(score >= at / 10 for score in fake) / len(fake),
-        }
-        for at in range(1, 10)
-    ]
 
 
 def _with_images(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

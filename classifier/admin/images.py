@@ -13,7 +13,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from classifier import opinions
+from classifier import opinions, promotion
 from classifier.admin.lists import Quick
 from classifier.forms import RelabelForm
 from classifier.models import (
@@ -184,11 +184,9 @@ class ImageAdmin(Quick):
     @admin.action(description="Make it a regression case…", permissions=["change"])
     def keep_right(self, request: HttpRequest, queryset: QuerySet[Image]) -> None:
         """Each chosen labelled image becomes a case that detectors to come must not get wrong, under its file name."""
-        labelled = queryset.filter(label__in=["REAL", "FAKE"], regression_case=None, consent=True)
-        cases = [RegressionCase(image=image, name=image.name[:100], by=cast(User, request.user)) for image in labelled]
-        RegressionCase.objects.bulk_create(cases)
-        left_out = queryset.count() - len(cases)
-        said = f"{len(cases)} regression case{pluralize(len(cases))}; give them names that say why."
+        count = promotion.add_cases(cast(ImageQuerySet, queryset), cast(User, request.user))
+        left_out = queryset.count() - count
+        said = f"{count} regression case{pluralize(count)}; give them names that say why."
         if left_out:
             said += f" {left_out} left out: without a label, without consent, or a case already."
         self.message_user(request, said)
