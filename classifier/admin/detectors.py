@@ -181,7 +181,7 @@ def _require(request: HttpRequest, post: bool = False) -> None:
 
 
 def _page(detector: Detector) -> dict[str, Any]:
-    rows = list(detector.measurements.filter(state="done").select_related("dataset"))
+    rows = list(detector.measurements.filter(state="done").select_related("dataset").order_by("-dataset__number"))
     labels = {}
     for row in rows[:1]:
         try:
