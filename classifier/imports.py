@@ -2,6 +2,7 @@
 
 import csv
 import io
+import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -95,8 +96,8 @@ def _most_bytes() -> int:
 
 
 def start(owner: User, license: str, source: str = "", archive: Any = None, folder: str = "") -> ImportBatch:
-    """Take in a zip or a folder; a worker brings in its pictures when no upload waits. An unfinished import of the same
-    folder goes on. Raises DatasetError when there is no picture below REAL or FAKE."""
+    """Take in a zip, whose pictures a worker brings in when no upload waits, or a folder, for `run`. An unfinished
+    import of the same folder goes on. Raises DatasetError when there is no picture below REAL or FAKE."""
     same = ImportBatch.objects.open().filter(folder=folder, owner=owner)
     batch: ImportBatch = (same.first() if folder else None) or ImportBatch(
         owner=owner, by=owner, license=license, source=source, folder=folder
@@ -190,8 +191,9 @@ def _listed(place: Archive | Folder, table: str, names: set[str]) -> list[Entry]
 
 
 def step(only: int | None = None) -> bool:
-    """Bring in the next few pictures of the oldest import, or of `only` that one. False: there is nothing to do."""
-    batches = ImportBatch.objects.filter(pk=only) if only else ImportBatch.objects.all()
+    """Bring in the next few pictures of the oldest zip, or of `only` that import: a folder is where its command runs,
+    maybe not where a worker does. False: there is nothing to do."""
+    batches = ImportBatch.objects.filter(pk=only) if only else ImportBatch.objects.filter(folder="")
     batch = batches.claim_next()
     if batch is None:
         return False
@@ -220,9 +222,10 @@ def step(only: int | None = None) -> bool:
 
 
 def run(batch: ImportBatch, on_file: Callable[[int, int], None]) -> ImportBatch:
-    """Bring all of it in now, beside a worker that may be doing the same."""
+    """Bring all of it in now; waits for the claim of a command that was killed to end."""
     while batch.is_open:
-        step(batch.pk)
+        if not step(batch.pk):
+            time.sleep(0.5)
         batch.refresh_from_db()
         on_file(max(1, batch.cursor), max(1, batch.progress["total"]))
     return batch

@@ -172,6 +172,18 @@ def test_the_command_copies_a_folder_in_and_a_second_run_doubles_nothing(staff, 
         call_command("import_dataset", str(tmp_path / "in"), "--as-images", "--by", "nobody")
 
 
+def test_a_folder_waits_for_its_command_and_a_killed_one_is_resumed(staff, tmp_path, monkeypatch, capsys):
+    for number in range(5):
+        (tmp_path / "in" / "REAL").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / "REAL" / f"{number}.jpg").write_bytes(jpeg(number))
+    monkeypatch.setattr(imports, "BATCH", 2)
+    batch = imports.start(staff, "CC0", folder=str(tmp_path / "in"))
+    assert not imports.step() and imports.step(batch.pk)
+    ImportBatch.objects.update(state="running", claim="1" * 32, claimed_at="2020-01-01T00:00Z")
+    call_command("import_dataset", str(tmp_path / "in"), "--as-images")
+    assert "5 brought in, 0 here already" in capsys.readouterr().out and ImportBatch.objects.count() == 1
+
+
 def test_only_staff_import_and_only_their_zips_may_be_large(as_alice, as_staff, settings):
     settings.MAX_UPLOAD_MB, settings.MAX_IMPORT_MB = 0.01, 5
     zipped = packed({f"REAL/{n}.jpg": jpeg(n) for n in range(20)})
