@@ -32,7 +32,7 @@ def test_the_choices_are_the_networks_that_there_are():
 def test_a_run_from_the_form_to_a_measured_candidate(
     as_staff, staff, version, wakeups, django_capture_on_commit_callbacks
 ):
-    assert version.number == as_staff.get(ADD).context["adminform"].form.initial["dataset"]
+    assert version.pk == as_staff.get(ADD).context["adminform"].form.initial["dataset"]
     with django_capture_on_commit_callbacks(execute=True):
         page = as_staff.post(ADD, {**SMALL, "name": "mine", "dataset": version.pk}, follow=True)
     assert len(wakeups) >= 1 and "It starts as soon as the training worker is free." in page.content.decode()
