@@ -7,6 +7,8 @@ from tests.pictures import jpeg
 from tests.stack import Browserless, Stack, wait_for
 
 COUNT = 12
+PATIENCE = 90_000
+"""Milliseconds: two cores judge, train and draw at once here."""
 CANDIDATES = """
 from classifier import services
 from tests.loop import another
@@ -43,6 +45,7 @@ def test_from_a_wrong_verdict_to_another_detector_and_back(browser, stack):
     wait_for(lambda: stack.ask(DONE) == str(2 * COUNT), 120, "all verdicts")
 
     alice = browser.new_context(base_url=stack.address).new_page()
+    alice.set_default_timeout(PATIENCE)
     log_in(alice, "alice", "sun-and-moon-7")
     alice.goto("/history/")
     alice.locator(".card-image a").first.click()
@@ -56,6 +59,7 @@ def test_from_a_wrong_verdict_to_another_detector_and_back(browser, stack):
 
     context, complaints = browser.new_context(base_url=stack.address), []
     staff = context.new_page()
+    staff.set_default_timeout(PATIENCE)
     staff.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     staff.on("pageerror", lambda error: complaints.append(str(error)))
     log_in(staff, "staff@example.org", Stack.PASSWORD)
