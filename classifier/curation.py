@@ -105,7 +105,7 @@ def _uncertain(images: ImageQuerySet) -> Image | None:
 KINDS = {"contested": _contested, "disputed": _disputed, "disagreeing": _disagreeing, "uncertain": _uncertain}
 
 
-def beside(image: Image, by: User) -> list[Image]:
+def beside(image: Image) -> list[Image]:
     """Near-duplicates that staff may see, to be looked at and labelled together with the image."""
     return neighbours.near(image, Image.objects.reviewable().filter(state=State.DONE))
 
@@ -116,7 +116,7 @@ def answer(image: Image, by: User, new: GroundTruth, note: str, category: str = 
     if not waiting(by).filter(pk=image.pk, reviewer=by).exists():
         return False
     taken = Q(reviewed_until__gte=timezone.now()) & ~Q(reviewer=by)
-    allowed = {other.pk for other in beside(image, by)} & set(near) if near else set()
+    allowed = {other.pk for other in beside(image)} & set(near) if near else set()
     together = Image.objects.filter(pk__in=[image.pk, *allowed]).exclude(taken)
     opinions.label_images(together, by, new, note or "review queue", category)
     release(image)
@@ -137,7 +137,7 @@ def take_back(by: User) -> Image | None:
     if last is None or last.image.labels.first() != last:
         return None
     moment = last.created_at - timedelta(seconds=1)
-    alike = [other.pk for other in beside(last.image, by)]
+    alike = [other.pk for other in beside(last.image)]
     together = standing.filter(image__in=alike, new=last.new, reason=last.reason, created_at__gte=moment)
     for one in [last, *together.select_related("image")]:
         opinions.take_back(one, by)

@@ -20,11 +20,9 @@ def by_week(weeks: int = WEEKS) -> list[dict[str, Any]]:
     """One dict a week and detector, newest first: counts of each verdict, shares of inconclusive, disputed and
     overturned ones, the mean score, and a histogram of scores in BINS equal parts."""
     since = timezone.now() - timedelta(weeks=weeks)
-    verdicts = Verdict.objects.filter(created_at__gte=since).order_by()
+    verdicts = Verdict.objects.filter(created_at__gte=since).annotate(week=TruncWeek("created_at")).order_by()
     disputed = Exists(Dispute.objects.filter(image=OuterRef("image"), created_at__gte=OuterRef("created_at")))
-    keys = verdicts.annotate(week=TruncWeek("created_at"), verdict_label=F("image__label")).values(
-        "week", "detector__version"
-    )
+    keys = verdicts.annotate(verdict_label=F("image__label")).values("week", "detector__version")
     rows = keys.annotate(
         n=Count("pk"),
         mean=Avg("score"),
@@ -34,10 +32,10 @@ def by_week(weeks: int = WEEKS) -> list[dict[str, Any]]:
         labelled=Count("pk", filter=Q(verdict_label__in=["REAL", "FAKE"]) & ~Q(outcome="INCONCLUSIVE")),
         overturned=Count("pk", filter=OPPOSITE),
     )
-    disputes = dict(_counted(verdicts.filter(disputed).annotate(week=TruncWeek("created_at"))))
+    disputes = dict(_counted(verdicts.filter(disputed)))
     histograms: dict[Any, list[int]] = defaultdict(lambda: [0] * BINS)
     part = Least(Floor(F("score") * BINS), Value(float(BINS - 1)))
-    cells = verdicts.annotate(week=TruncWeek("created_at"), part=Case(When(score__gte=0, then=part)))
+    cells = verdicts.annotate(part=Case(When(score__gte=0, then=part)))
     for cell in cells.values("week", "detector__version", "part").annotate(n=Count("pk")):
         histograms[cell["week"], cell["detector__version"]][int(cell["part"])] += cell["n"]
     found: list[dict[str, Any]] = []

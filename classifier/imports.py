@@ -98,12 +98,10 @@ def _most_bytes() -> int:
 def start(owner: User, license: str, source: str = "", archive: Any = None, folder: str = "") -> ImportBatch:
     """Take in a zip, whose pictures a worker brings in when no upload waits, or a folder, for `run`. An unfinished
     import of the same folder goes on. Raises DatasetError when there is no picture below REAL or FAKE."""
-    same = ImportBatch.objects.open().filter(folder=folder, owner=owner)
-    batch: ImportBatch = (same.first() if folder else None) or ImportBatch(
-        owner=owner, by=owner, license=license, source=source, folder=folder
-    )
-    if batch.pk:
-        return batch
+    unfinished: ImportBatch | None = ImportBatch.objects.open().filter(folder=folder, owner=owner).first()
+    if folder and unfinished:
+        return unfinished
+    batch = ImportBatch(owner=owner, by=owner, license=license, source=source, folder=folder)
     if archive is not None:
         batch.archive.save("import.zip", archive, save=False)
     try:

@@ -3,6 +3,7 @@ image; by colours, and then by looking for one picture in the other, which a wor
 
 import logging
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -83,15 +84,16 @@ def compare_next() -> bool:
         signature = colours(picture)
         numbers = _index.nearest(signature, 2 * CANDIDATES)
         others = Image.objects.exclude(pk=image.pk).in_bulk(numbers)
-        looked_at = [(others[pk], found) for pk in numbers if pk in others and (found := _picture(others[pk]))]
-        kin = [other for other, found in looked_at[:CANDIDATES] if likeness(picture, found) >= CROP]
+        there = (others[pk] for pk in numbers if pk in others)
+        looked_at = islice(((other, found) for other in there if (found := _picture(other))), CANDIDATES)
+        kin = [other for other, found in looked_at if likeness(picture, found) >= CROP]
     with transaction.atomic():
         if not Image.objects.filter(pk=image.pk).update(compared=True):
             return True  # deleted meanwhile
         if picture:
             Signature.objects.update_or_create(image=image, defaults={"colours": signature.tobytes()})
-        there = Image.objects.filter(pk__in=[other.pk for other in kin])
-        pairs = [Kinship(image=image, other=other) for other in there]
+        remaining = Image.objects.filter(pk__in=[other.pk for other in kin])
+        pairs = [Kinship(image=image, other=other) for other in remaining]
         Kinship.objects.bulk_create(pairs, ignore_conflicts=True)
     return True
 

@@ -35,7 +35,7 @@ def review(request: HttpRequest) -> HttpResponse:
         "opts": Image._meta,
         "image": image,
         "following": curation.following(by, [*skipped, image.pk]) if image else None,
-        "near": curation.beside(image, by) if image else [],
+        "near": curation.beside(image) if image else [],
         "categories": Category.choices,
         "dispute": image.disputes.filter(state=DisputeState.OPEN).first() if image else None,
         "left": curation.waiting(by).count(),

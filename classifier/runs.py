@@ -1,16 +1,15 @@
 """Training runs as staff ask for them: started, cancelled, and refused where there is nothing new to learn."""
 
-import logging
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from classifier import services
 from classifier.detector import bundle
 from classifier.detector.errors import DetectorError
 from classifier.models import Architecture, DatasetVersion, Detector, JobState, Measurement, Start, TrainingRun
 
-logger = logging.getLogger(__name__)
 APPLICATIONS = {Architecture.MOBILENETV2, Architecture.EFFICIENTNETV2, Architecture.RESNET50, Architecture.CONVNEXT}
 
 
@@ -19,7 +18,7 @@ def start_training(run: TrainingRun, by: User | None) -> TrainingRun:
     check_run(run)
     run.by = by
     run.save()
-    wake_trainer()
+    services.wake_trainer()
     return run
 
 
@@ -61,22 +60,8 @@ def ask_for_measurement(detector: Detector, dataset: DatasetVersion, by: User | 
         row, created = Measurement.objects.get_or_create(detector=detector, dataset=dataset, defaults={"by": by})
         if not created and not row.is_open:
             Measurement.objects.filter(pk=row.pk).update(state=JobState.WAITING, attempts=0, error="", progress={})
-    wake_trainer()
+    services.wake_trainer()
     return row
-
-
-def wake_trainer() -> None:
-    """Tell the training worker that there is work; a lost message costs no more than SWEEP_SECONDS."""
-
-    def send() -> None:
-        from classifier.tasks import train_waiting
-
-        try:
-            train_waiting.apply_async(expires=60)
-        except Exception as error:  # as in services.wake_workers: the rows wait
-            logger.warning("the broker can't be reached; training waits: %s", error)
-
-    transaction.on_commit(send, robust=True)
 
 
 def status_of(run: TrainingRun) -> dict[str, Any]:

@@ -78,16 +78,25 @@ def submit(owner: User, checked: CheckedFile, consent: bool, **told: Any) -> Sub
 
 
 def wake_workers() -> None:
-    """Tell a worker, once this transaction is committed, that rows are waiting. A lost message costs no more than
-    SWEEP_SECONDS."""
+    """Tell a worker, once this transaction is committed, that images are waiting."""
+    _wake("classify_pending", "the images wait")
+
+
+def wake_trainer() -> None:
+    """Tell the training worker, once this transaction is committed, that there is work."""
+    _wake("train_waiting", "training waits")
+
+
+def _wake(task: str, otherwise: str) -> None:
+    """A lost message costs no more than SWEEP_SECONDS."""
 
     def send() -> None:
-        from classifier.tasks import classify_pending
+        from classifier import tasks
 
         try:
-            classify_pending.apply_async(expires=60)
+            getattr(tasks, task).apply_async(expires=60)
         except Exception as error:  # kombu, redis and socket errors alike: the rows wait until the broker is back
-            logger.warning("the broker can't be reached; the images wait: %s", error)
+            logger.warning("the broker can't be reached; %s: %s", otherwise, error)
 
     transaction.on_commit(send, robust=True)
 

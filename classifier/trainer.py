@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import connection
 
 from classifier import datasets, promotion, retraining, services
@@ -58,7 +59,7 @@ def _do(job: Job) -> None:
     except CancelledRun:
         logger.info("%s was cancelled", job)
     except DetectorError as error:
-        job.finish(JobState.FAILED, error=f"{str(error)[:1].upper()}{str(error)[1:]}."[:600])
+        job.finish(JobState.FAILED, error=error.sentence[:600])
     except Exception:  # the task boundary: a failed row with a sentence, and the reason in the log
         logger.exception("%s failed", job)
         job.finish(JobState.FAILED, error=UNEXPECTED)
@@ -126,8 +127,7 @@ def train(run: TrainingRun) -> None:
     if not run.update_mine(detector=detector, history=detector.card["report"].get("history") or run.history):
         raise CancelledRun
     for other in (detector, services.active_detector()):
-        if promotion.measured(other, run.dataset) is None:
-            _measure_now(other, run)
+        measured_now(other, run.dataset, Listener(run, f"measuring {other.version}").step, run.by)
     shutil.rmtree(folder / "backup", ignore_errors=True)
     run.finish(JobState.DONE)
 
@@ -142,18 +142,13 @@ def _config(run: TrainingRun) -> Config:
     return retraining.configured(run.dataset.manifest, run.architecture, run.name, chosen)
 
 
-def _measure_now(detector: Detector, run: TrainingRun) -> None:
-    row, _ = Measurement.objects.get_or_create(detector=detector, dataset=run.dataset, defaults={"by": run.by})
-    found = measured_values(row, Listener(run, f"measuring {detector.version}").step)
-    Measurement.objects.filter(pk=row.pk).update(**found, state=JobState.DONE, error="", claim=None)
-
-
-def measured_now(detector: Detector, dataset: DatasetVersion, on_image: Any = None) -> Measurement:
-    """For commands: the measurement of a detector on a version, made here and now unless it is there. Raises
-    DatasetError."""
+def measured_now(
+    detector: Detector, dataset: DatasetVersion, on_image: Step | None = None, by: User | None = None
+) -> Measurement:
+    """The measurement of a detector on a version, made here and now unless it is there. Raises DatasetError."""
     if found := promotion.measured(detector, dataset):
         return found
-    row, _ = Measurement.objects.get_or_create(detector=detector, dataset=dataset)
+    row, _ = Measurement.objects.get_or_create(detector=detector, dataset=dataset, defaults={"by": by})
     values = measured_values(row, on_image)
     Measurement.objects.filter(pk=row.pk).update(**values, state=JobState.DONE, error="", claim=None)
     row.refresh_from_db()

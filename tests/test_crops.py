@@ -65,7 +65,7 @@ def test_the_worker_finds_it_when_nothing_else_waits(crops, staff):
     assert [(pair.image, pair.other) for pair in Kinship.objects.all()] == [(part, image)]
     assert neighbours.near(image, Image.objects.all()) == [part]
     assert neighbours.near(part, Image.objects.all()) == [image]
-    assert curation.beside(part, staff) == [image]
+    assert curation.beside(part) == [image]
     assert not neighbours.compare_next()
 
 

@@ -93,7 +93,7 @@ class DatasetVersionAdmin(Quick):
         try:
             version = datasets.freeze(cast(User, request.user), request.POST.get("note", "").strip()[:300])
         except DatasetError as error:
-            messages.error(request, f"{str(error)[:1].upper()}{str(error)[1:]}.")
+            messages.error(request, error.sentence)
         else:
             messages.success(request, f"Dataset {version.number} is frozen: {version.summary['images']} images.")
         return redirect(reverse("admin:classifier_datasetversion_changelist"))

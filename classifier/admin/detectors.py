@@ -75,7 +75,7 @@ class DetectorAdmin(ReadOnly):
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         active = services.active_detector()
         extra = {"active": active, "before": promotion.before_active(), "rescoring": Rescoring.objects.open().first()}
-        return super().changelist_view(request, {**extra, "datasets": DatasetVersion.objects.all()[:20]})
+        return super().changelist_view(request, extra)
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
         detector = self.get_object(request, object_id)
@@ -103,7 +103,7 @@ class DetectorAdmin(ReadOnly):
                     messages.error(request, f"Refused: {objection}.")
                 return redirect(reverse("admin:classifier_detector_promote", args=[pk]))
             except DetectorError as error:
-                messages.error(request, f"{str(error)[:1].upper()}{str(error)[1:]}.")
+                messages.error(request, error.sentence)
             else:
                 messages.success(request, f"{candidate} is active; workers use it from their next batch on.")
             return redirect(reverse("admin:classifier_detector_change", args=[pk]))
@@ -142,7 +142,7 @@ class DetectorAdmin(ReadOnly):
         try:
             entry = promotion.rollback(cast(User, request.user), request.POST.get("reason", ""))
         except DetectorError as error:
-            messages.error(request, f"{str(error)[:1].upper()}{str(error)[1:]}.")
+            messages.error(request, error.sentence)
         else:
             messages.success(request, f"Rolled back: {entry.detector} is active again, {entry.before} no longer.")
         return redirect(reverse("admin:classifier_detector_changelist"))
@@ -156,7 +156,6 @@ class DetectorAdmin(ReadOnly):
         pair = [done.filter(dataset=dataset, detector__version=request.GET.get(key, "")).first() for key in ("a", "b")]
         context = {**self.admin_site.each_context(request), "title": "Compare detectors", "opts": self.model._meta}
         context |= {
-            "measurements": done,
             "datasets": DatasetVersion.objects.all(),
             "dataset": dataset,
             "chosen": request.GET,
@@ -197,7 +196,6 @@ def _page(detector: Detector) -> dict[str, Any]:
         "plots": [plot for plot in PLOTS if (detector.folder / f"{plot[0]}.svg").is_file()],
         "measurement": measurement,
         "report": measurement.report if measurement else detector.card.get("report", {}),
-        "own": detector.card.get("report", {}),
         "failures": _with_images(measurement.report.get("failures", [])) if measurement else [],
         "threshold_scores": scores,
         "table": promotion.costs(scores),

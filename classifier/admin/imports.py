@@ -44,7 +44,7 @@ class ImportForm(forms.ModelForm):  # type: ignore[type-arg]
             try:
                 imports.check_archive(file)
             except DatasetError as error:
-                raise forms.ValidationError(f"{str(error)[:1].upper()}{str(error)[1:]}.") from error
+                raise forms.ValidationError(error.sentence) from error
         return file
 
 

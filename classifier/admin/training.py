@@ -14,8 +14,7 @@ from classifier import runs
 from classifier.admin.lists import Quick, ReadOnly
 from classifier.detector.errors import DetectorError
 from classifier.models import DatasetVersion, Measurement, TrainingRun
-
-NOTHING_CHANGED = 204
+from classifier.views.access import NOTHING_CHANGED
 
 
 class RunForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -30,8 +29,7 @@ class RunForm(forms.ModelForm):  # type: ignore[type-arg]
         try:
             runs.check_run(self.instance)
         except DetectorError as error:
-            said = str(error)
-            self.add_error(None, f"{said[:1].upper()}{said[1:]}.")
+            self.add_error(None, error.sentence)
 
 
 @admin.register(TrainingRun)

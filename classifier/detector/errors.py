@@ -4,6 +4,12 @@
 class DetectorError(Exception):
     """Base class; the message says what was expected and what was received."""
 
+    @property
+    def sentence(self) -> str:
+        """The message for people: with a capital and a full stop."""
+        said = str(self)
+        return f"{said[:1].upper()}{said[1:]}."
+
 
 class UnreadableImage(DetectorError):
     """An image that can't be read. `code` names the rule it broke; the message is a sentence for its owner."""

@@ -60,14 +60,17 @@ def reliability(table: Sequence[dict[str, Any]]) -> SafeString:
         place = [EDGE + low * side, 8 + (1 - share) * side, max(1.0, (high - low) * side - 1), share * side]
         title = f"Scores from {low:.2f} to {high:.2f}: {share:.0%} real, n = {row['n']}"
         bars.append((*(f"{value:.1f}" for value in place), title))
-    drawn = format_html_join(
-        "", '<rect class="bin" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>', bars
-    )
+    drawn = _rectangles(bars)
     return format_html(
         '<svg class="curve square" viewBox="0 0 {} {}" role="img" aria-label="Reliability: score against the share of '
         'real photographs">{}<path class="diagonal" d="M{} {}L{} 8"/><path class="axis" d="M{} 8V{}H{}"/></svg>',
         EDGE + side + 4, HEIGHT, drawn, EDGE, HEIGHT - EDGE, EDGE + side, EDGE, HEIGHT - EDGE, EDGE + side,
     )  # fmt: skip
+
+
+def _rectangles(bars: Sequence[tuple[Any, ...]]) -> SafeString:
+    """(x, y, width, height, what it says when pointed at)."""
+    return format_html_join("", '<rect class="bin" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>', bars)
 
 
 @register.simple_tag
@@ -79,9 +82,7 @@ def histogram(counts: Sequence[int]) -> SafeString:
         (f"{index * width:.1f}", f"{28 - 26 * count / most:.1f}", f"{width - 1:.1f}", f"{26 * count / most:.1f}", count)
         for index, count in enumerate(counts)
     ]
-    drawn = format_html_join(
-        "", '<rect class="bin" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>', bars
-    )
+    drawn = _rectangles(bars)
     words = ", ".join(str(count) for count in counts)
     return format_html(
         '<svg class="histogram" viewBox="0 0 120 28" role="img" aria-label="Scores from 0 to 1: {}">{}</svg>',
