@@ -15,8 +15,8 @@ run: $(VENV)/installed  ## start aidetect on PORT (8000); Ctrl-C stops everythin
 test: $(VENV)/installed-dev  ## run all tests (ARGS="-k upload" passes options to pytest)
 	$(PY) -m pytest $(ARGS)
 
-lint: $(VENV)/installed-dev  ## ruff
-	$(PY) -m ruff check . && $(PY) -m ruff format --check .
+lint: $(VENV)/installed-dev  ## ruff, and the plan of the house (import-linter)
+	$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(VENV)/bin/lint-imports
 
 types: $(VENV)/installed-dev  ## mypy --strict
 	$(PY) -m mypy

@@ -212,15 +212,16 @@ def _answers(address: str) -> bool:
 
 def _prepare() -> None:
     """Database, static files, detector and the first staff account: quick when there is nothing to do."""
-    from classifier import services
+    from classifier.accounts import people
+    from classifier.registry import detectors
 
     call_command("migrate", verbosity=0)
     if _static_is_stale():
         call_command("collectstatic", verbosity=0, interactive=False, clear=True)
-    services.active_detector()
+    detectors.active()
     email, password = env.text("ADMIN_EMAIL", "", "an e-mail address"), env.text("ADMIN_PASSWORD", "", "a password")
     generated = password or secrets.token_urlsafe(12)
-    if account := services.ensure_staff(email or "admin@localhost", generated):
+    if account := people.ensure_staff(email or "admin@localhost", generated):
         shown = "(from ADMIN_PASSWORD)" if password else generated
         _say(f"Staff account (shown only this once): {account.email}  password: {shown}")
 

@@ -12,7 +12,7 @@ LIMIT = 300
 @shared_task(name="classifier.classify_pending", time_limit=LIMIT)  # type: ignore[untyped-decorator]
 def classify_pending() -> int:
     """Classify every waiting image; returns how many. Safe to run twice, and at the same time in two workers."""
-    from classifier.inference import classify_waiting
+    from classifier.worker.loop import classify_waiting
 
     return classify_waiting(settings.BATCH_SIZE)
 
@@ -23,7 +23,7 @@ def train_waiting() -> int:
     is something to do."""
     if not any(job.objects.open().exists() for job in (TrainingRun, Measurement)):
         return 0
-    from classifier.trainer import work
+    from classifier.worker.trainer import work
 
     return work()
 
@@ -32,8 +32,8 @@ def train_waiting() -> int:
 def sweep() -> int:
     """Find what was lost: rows whose worker died, rows whose wake-up never arrived; delete what is past its time. Loads
     the detector early, too."""
-    from classifier.dialogue import delete_expired
-    from classifier.inference import classify_waiting
+    from classifier.intake.retention import delete_expired
+    from classifier.worker.loop import classify_waiting
 
     Image.objects.release_stale()
     delete_expired()

@@ -23,11 +23,12 @@ import time, statistics, json, sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from django.conf import settings
-from classifier import services
-from classifier.detector import bundle
-from classifier.detector.decoding import read_rgb
-from classifier.detector.judgement import judge
-loaded = bundle.load(services.active_detector().folder)
+from classifier import wakeups
+from classifier.registry import detectors
+from classifier.detector.serving import bundle
+from classifier.detector.images.decoding import read_rgb
+from classifier.detector.serving.judgement import judge
+loaded = bundle.load(detectors.active().folder)
 files = sorted(Path({folder!r}).glob('*.jpg'))
 def decode(some): return [read_rgb(path) for path in some]
 pool = ThreadPoolExecutor(2)
@@ -45,13 +46,14 @@ print(json.dumps({{'whole': len(files) / whole, 'decode': len(files) / decoding,
 SIZES = """
 import io, json, statistics, time
 import numpy as np
-from classifier import services
-from classifier.detector import bundle, explanation
-from classifier.detector.decoding import Limits, read_rgb
-from classifier.detector.judgement import judge
-from classifier.detector.networks import build
+from classifier import wakeups
+from classifier.registry import detectors
+from classifier.detector.serving import bundle, heat_map
+from classifier.detector.images.decoding import Limits, read_rgb
+from classifier.detector.serving.judgement import judge
+from classifier.detector.networks.architectures import build
 from tests.pictures import jpeg
-loaded = bundle.load(services.active_detector().folder)
+loaded = bundle.load(detectors.active().folder)
 def timed(act, times=9):
     act(); found = []
     for _ in range(times):
@@ -63,7 +65,7 @@ for name, side in (('0.3', (640, 480)), ('1', (1152, 864)), ('4', (2304, 1728)),
     result[name] = timed(lambda: judge(loaded, [loaded.views(read_rgb(io.BytesIO(content), Limits()))]))
 image = read_rgb(io.BytesIO(jpeg(1, 1152, 864)), Limits()); views = loaded.views(image)
 result['score'] = timed(lambda: loaded.scores([views])); result['judge'] = timed(lambda: judge(loaded, [views]))
-result['heat'] = timed(lambda: explanation.heat_map(loaded, views, image.size))
+result['heat'] = timed(lambda: heat_map.heat_map(loaded, views, image.size))
 from classifier.provenance.inspection import inspect
 content = jpeg(1, 1152, 864, quality=88)
 result['evidence'] = timed(lambda: inspect(content), 25)
@@ -76,8 +78,8 @@ SUBMIT = """
 from pathlib import Path
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
-from classifier.detector.decoding import read_header
-from classifier.services import CheckedFile, submit_images
+from classifier.detector.images.decoding import read_header
+from classifier.intake.submitting import CheckedFile, submit_images
 paths = sorted(Path({folder!r}).glob('*.jpg'))
 files = [CheckedFile(ContentFile(p.read_bytes()), p.name, read_header(p)) for p in paths]
 submit_images(User.objects.get(username='bench'), files, False)
@@ -85,8 +87,9 @@ submit_images(User.objects.get(username='bench'), files, False)
 FILL = """
 from django.contrib.auth.models import User
 from classifier.models import Image, State, Verdict
-from classifier import services
-owner, detector = User.objects.create_user('many', password='sun-and-moon-7'), services.active_detector()
+from classifier import wakeups
+from classifier.registry import detectors
+owner, detector = User.objects.create_user('many', password='sun-and-moon-7'), detectors.active()
 for start in range(0, {rows}, 5000):
     images = Image.objects.bulk_create(Image(owner=owner, name=f'IMG_{{n:06}}.jpg', original='x', sha256=f'{{n:064}}',
         format='JPEG', size=1, width=1, height=1, state=State.DONE, outcome=('REAL', 'FAKE', 'INCONCLUSIVE')[n % 3])

@@ -13,9 +13,10 @@ IMPORTED, ROWS = 10_000, 100_000
 LABELLED = """
 import random
 from django.contrib.auth.models import User
-from classifier import neighbours, services
+from classifier.intake import neighbours
+from classifier.registry import detectors
 from classifier.models import *
-random.seed(0); detector = services.active_detector()
+random.seed(0); detector = detectors.active()
 images = list(Image.objects.filter(state='waiting'))
 for at in range(0, len(images), 1000):
     some = images[at:at + 1000]
@@ -36,7 +37,7 @@ for at in range(0, %d, 5000):
     rows = Image.objects.bulk_create(Image(owner=owner, name=f'IMG_{n:06}.jpg', original='x', sha256=f'{n:064}', size=1,
         format='JPEG', width=1, height=1, state='done', outcome='REAL', score=random.random(), consent=True,
         decided_by='network', dhash=f'{random.getrandbits(64):016x}') for n in range(at, at + 5000))
-    from classifier import neighbours
+    from classifier.intake import neighbours
     neighbours.remember(rows)
 """
 PAGES = """
@@ -45,7 +46,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.contrib.auth.models import User
-from classifier import neighbours
+from classifier.intake import neighbours
 from classifier.models import *
 client = Client(headers={'host': '127.0.0.1'}); client.force_login(User.objects.get(is_superuser=True))
 pages = {'images': '/admin/classifier/image/', 'images, page 20': '/admin/classifier/image/?p=20',
@@ -68,14 +69,14 @@ print(json.dumps(found))
 """
 FREEZE = """
 import time
-from classifier import datasets
-start = time.perf_counter(); version = datasets.freeze(None)
+from classifier.learning import versions
+start = time.perf_counter(); version = versions.freeze(None)
 print(time.perf_counter() - start, version.summary["images"])
 """
 RUN = """
 from django.contrib.auth.models import User
 from tests.loop import frozen
-from classifier import runs
+from classifier.learning import runs
 from classifier.models import TrainingRun
 owner = User.objects.create_user('pictures', 'pictures@example.org', 'sun-and-moon-7')
 run = TrainingRun(name='beside', dataset=frozen(owner, owner, 400), architecture='patch', epochs=500, minutes=10)
@@ -93,7 +94,7 @@ def curation(say):
             (place / f"{number}.jpg").write_bytes(jpeg(number, 64, 48))
         stack = Stack(folder)
         stack.manage("migrate", "--verbosity", "0")
-        stack.ask("from classifier import services; services.ensure_staff('s@example.org', 'staff-password-1')")
+        stack.ask("from classifier.accounts import people; people.ensure_staff('s@example.org', 'staff-password-1')")
         started = time.perf_counter()
         stack.manage("import_dataset", str(folder / "pictures"), "--as-images", "--license", "none: noise")
         seconds = time.perf_counter() - started

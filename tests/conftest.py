@@ -13,8 +13,9 @@ from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from classifier import neighbours, services
+from classifier.intake import neighbours
 from classifier.models import Image
+from classifier.registry import detectors
 from tests import pictures
 
 
@@ -36,8 +37,7 @@ def own_files(settings, tmp_path):
 def wakeups(monkeypatch):
     """No broker in unit tests: wake-ups are counted instead of sent. The stack tests use a real Redis."""
     sent = []
-    for task in ("classify_pending", "train_waiting"):
-        monkeypatch.setattr(f"classifier.tasks.{task}.apply_async", lambda **options: sent.append(options))
+    monkeypatch.setattr("classifier.wakeups.current_app.send_task", lambda name, **options: sent.append(name))
     return sent
 
 
@@ -107,7 +107,7 @@ def picture(upload, alice):
 @pytest.fixture
 def classified(picture):
     """The same image after the shipped detector has seen it."""
-    from classifier.inference import classify_waiting
+    from classifier.worker.loop import classify_waiting
 
     assert classify_waiting(8) == 1
     picture.refresh_from_db()
@@ -117,14 +117,14 @@ def classified(picture):
 @pytest.fixture(scope="session")
 def tiny_bundle(tmp_path_factory):
     """A folder with one detector that was trained for a moment: the original network, a thousand times quicker."""
-    from classifier import retraining
-    from classifier.detector.training import Config
+    from classifier.detector.training.runner import Config
+    from classifier.worker import candidates
     from tests.detector.test_training import dataset
 
     folder = tmp_path_factory.mktemp("tiny")
     (folder / "pictures").mkdir()
     config = Config("cnn32", "tiny", epochs=1, augment=False)
-    retraining.train_rows(config, dataset(folder / "pictures", 40), folder / "shipped" / "tiny")
+    candidates.train_rows(config, dataset(folder / "pictures", 40), folder / "shipped" / "tiny")
     return folder / "shipped"
 
 
@@ -136,4 +136,4 @@ def tiny(tiny_bundle, settings):
 
 @pytest.fixture
 def detector(db):
-    return services.active_detector()
+    return detectors.active()

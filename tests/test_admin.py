@@ -125,7 +125,7 @@ def test_many_are_relabelled_from_the_list_after_a_look_at_the_counts(as_staff, 
 
 
 def test_every_page_of_the_loop_has_a_constant_number_of_queries(as_staff, alice, staff, tiny):
-    from classifier import neighbours
+    from classifier.intake import neighbours
     from tests.loop import label_pictures
 
     def queries():

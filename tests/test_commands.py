@@ -56,7 +56,7 @@ def test_import_train_evaluate_promote_classify(folder, tmp_path, db, settings):
 
 
 def test_the_audit_names_shortcuts_and_fails_on_a_leak(folder, tmp_path):
-    from classifier.detector import manifest
+    from classifier.detector.data import manifest
 
     run("import_dataset", str(folder), "--output", str(tmp_path / "m.csv"))
     out, _ = run("audit_dataset", "--manifest", str(tmp_path / "m.csv"))
@@ -214,18 +214,18 @@ def test_a_folder_that_cannot_be_trained_on_is_explained(tmp_path, db, labels, m
     ("sides", "wanted"), [([32] * 9 + [900], "thumbnail"), ([640, 32, 900], "fusion"), ([0], "fusion")]
 )
 def test_the_architecture_suits_the_size_of_the_pictures(sides, wanted):
-    from classifier.detector.networks import suited
+    from classifier.detector.networks.architectures import suited
 
     assert suited(sides) == wanted
 
 
 def test_fusion_begins_from_the_shipped_network_unless_told_otherwise(tmp_path):
-    from classifier import retraining
-    from classifier.detector import manifest
+    from classifier.detector.data import manifest
+    from classifier.worker import candidates
 
     manifest.write([manifest.Row("a.jpg", "REAL", "x", width="640", height="480")], tmp_path / "m.csv")
     chosen = {"start": "", "epochs": 3}
-    config = retraining.configured(tmp_path / "m.csv", "", "mine", chosen)
+    config = candidates.configured(tmp_path / "m.csv", "", "mine", chosen)
     assert config.architecture == "fusion" and config.start.endswith("model.keras") and "fusion-" in config.start
-    assert retraining.configured(tmp_path / "m.csv", "", "mine", {**chosen, "start": "a.tflite"}).start == "a.tflite"
-    assert retraining.configured(tmp_path / "m.csv", "patch", "mine", chosen).start == ""
+    assert candidates.configured(tmp_path / "m.csv", "", "mine", {**chosen, "start": "a.tflite"}).start == "a.tflite"
+    assert candidates.configured(tmp_path / "m.csv", "patch", "mine", chosen).start == ""

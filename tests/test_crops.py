@@ -7,9 +7,12 @@ import pytest
 from PIL import Image as Picture
 from PIL import ImageFilter
 
-from classifier import curation, datasets, inference, neighbours, opinions
-from classifier.detector.nearness import CROP, NEAR, colour_distance, colours, dhash, distance, likeness
+from classifier.detector.images.nearness import CROP, NEAR, colour_distance, colours, dhash, distance, likeness
+from classifier.intake import neighbours
+from classifier.labelling import ground_truth, queue
+from classifier.learning import versions
 from classifier.models import Image, Kinship, Signature
+from classifier.worker import loop
 from tests.pictures import encoded, photo
 
 
@@ -55,7 +58,7 @@ def crops(upload, staff):
     """Nine scenes and a crop of the first of them, labelled."""
     files = [(f"{n}.jpg", encoded(scene(n), "JPEG", quality=88)) for n in range(9)]
     upload(*files, ("part.jpg", encoded(cut(scene(0), *CUTS[1]), "JPEG", quality=75)), consent=True)
-    inference.classify_waiting(16)
+    loop.classify_waiting(16)
     return Image.objects.get(name="0.jpg"), Image.objects.get(name="part.jpg")
 
 
@@ -65,7 +68,7 @@ def test_the_worker_finds_it_when_nothing_else_waits(crops, staff):
     assert [(pair.image, pair.other) for pair in Kinship.objects.all()] == [(part, image)]
     assert neighbours.near(image, Image.objects.all()) == [part]
     assert neighbours.near(part, Image.objects.all()) == [image]
-    assert curation.beside(part) == [image]
+    assert queue.beside(part) == [image]
     assert not neighbours.compare_next()
 
 
@@ -73,18 +76,18 @@ def test_a_crop_stays_in_one_split_with_what_it_was_cut_from(crops, staff):
     image, part = crops
     for number in range(9):
         chosen = Image.objects.filter(name__in=[f"{number}.jpg", *(["part.jpg"] if number == 0 else [])])
-        opinions.label_images(chosen, staff, "REAL" if number % 2 else "FAKE", "sure")
-    rows = {row.sha256: row for row in datasets.rows_of(datasets.freeze(staff))}
+        ground_truth.label_images(chosen, staff, "REAL" if number % 2 else "FAKE", "sure")
+    rows = {row.sha256: row for row in versions.rows_of(versions.freeze(staff))}
     assert rows[image.sha256].group == rows[part.sha256].group
     assert rows[image.sha256].split == rows[part.sha256].split
     assert len({row.group for row in rows.values()}) == 9
 
 
 def test_a_version_says_when_not_everything_was_compared(crops, staff, as_staff):
-    opinions.label_images(Image.objects.filter(name__in=["0.jpg", "1.jpg", "2.jpg"]), staff, "REAL", "sure")
-    opinions.label_images(Image.objects.exclude(label="REAL"), staff, "FAKE", "sure")
+    ground_truth.label_images(Image.objects.filter(name__in=["0.jpg", "1.jpg", "2.jpg"]), staff, "REAL", "sure")
+    ground_truth.label_images(Image.objects.exclude(label="REAL"), staff, "FAKE", "sure")
     Image.objects.filter(name="1.jpg").update(compared=False)
-    version = datasets.freeze(staff)
+    version = versions.freeze(staff)
     page = as_staff.get(f"/admin/classifier/datasetversion/{version.pk}/change/").content.decode()
     assert "1 images had not been compared yet" in page
 
@@ -94,5 +97,5 @@ def test_what_is_deleted_or_has_no_thumbnail_holds_up_nothing(crops, upload):
     image.thumbnail.storage.delete(image.thumbnail.name)
     Image.objects.filter(name="3.jpg").delete()
     upload(("later.jpg", encoded(cut(scene(3), *CUTS[0]), "JPEG")), ("noise.jpg", encoded(photo(200, 200, 9), "JPEG")))
-    inference.classify_waiting(16)
+    loop.classify_waiting(16)
     assert not Image.objects.filter(compared=False).exists() and Kinship.objects.count() == 1

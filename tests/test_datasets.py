@@ -9,10 +9,12 @@ from django.contrib.auth.models import Permission
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
-from classifier import datasets, dialogue, inference, opinions
-from classifier.detector import manifest
+from classifier.detector.data import manifest
 from classifier.detector.errors import DatasetError
+from classifier.labelling import disputes, ground_truth
+from classifier.learning import versions
 from classifier.models import DatasetVersion, GroundTruth, Image
+from classifier.worker import loop
 from tests.conftest import person
 from tests.pictures import encoded, jpeg, photo
 
@@ -26,89 +28,89 @@ def labelled(upload, staff, settings):
         for first in range(start, start + count, 20):
             files = [(f"{n}.jpg", jpeg(n, 72, 64)) for n in range(first, min(first + 20, start + count))]
             upload(*files, consent=True)
-        inference.classify_waiting(64)
+        loop.classify_waiting(64)
         for label, rest in ((GroundTruth.REAL, 0), (GroundTruth.FAKE, 1)):
             names = [f"{n}.jpg" for n in range(start, start + count) if n % 2 == rest]
-            opinions.label_images(Image.objects.filter(name__in=names), staff, label, "sure")
+            ground_truth.label_images(Image.objects.filter(name__in=names), staff, label, "sure")
 
     return make
 
 
 def splits(version):
-    return {row.sha256: row.split for row in datasets.rows_of(version)}
+    return {row.sha256: row.split for row in versions.rows_of(version)}
 
 
 def test_a_version_is_numbered_hashed_and_counted(labelled, staff):
     labelled(0, 40)
-    version = datasets.freeze(staff, "first")
-    rows = datasets.rows_of(version)
+    version = versions.freeze(staff, "first")
+    rows = versions.rows_of(version)
     assert (version.number, version.summary["images"], len(rows)) == (1, 40, 40)
     assert version.digest == manifest.digest(rows) and not manifest.leaks(rows)
     assert sum(sum(counts.values()) for counts in version.summary["splits"].values()) == 40
     assert set(version.summary["splits"]) == {"train", "validation", "test"}
     with pytest.raises(DatasetError, match="nothing has changed since dataset 1"):
-        datasets.freeze(staff)
+        versions.freeze(staff)
 
 
 def test_a_test_image_never_becomes_a_training_image(labelled, staff):
     labelled(0, 30)
-    first = datasets.freeze(staff)
+    first = versions.freeze(staff)
     labelled(30, 30)
-    second = datasets.freeze(staff)
+    second = versions.freeze(staff)
     before, after = splits(first), splits(second)
     assert len(after) == 60 and all(after[name] == split for name, split in before.items())
-    assert datasets.difference(first, second) == {"added": 30, "removed": 0, "relabelled": 0, "moved": 0}
+    assert versions.difference(first, second) == {"added": 30, "removed": 0, "relabelled": 0, "moved": 0}
 
 
 def test_a_near_duplicate_of_a_test_image_goes_with_it(labelled, upload, staff, alice):
     labelled(0, 30)
-    first = datasets.freeze(staff)
-    tested = next(row for row in datasets.rows_of(first) if row.split == "test")
+    first = versions.freeze(staff)
+    tested = next(row for row in versions.rows_of(first) if row.split == "test")
     number = int(Image.objects.get(sha256=tested.sha256).name.split(".")[0])
     upload(("twin.jpg", encoded(photo(72, 64, number), "JPEG", quality=93)), consent=True)
-    inference.classify_waiting(8)
+    loop.classify_waiting(8)
     twin = Image.objects.get(name="twin.jpg")
-    opinions.label_images(Image.objects.filter(pk=twin.pk), staff, GroundTruth(tested.label), "the same")
-    second = datasets.freeze(staff)
-    assert splits(second)[twin.sha256] == "test" and not manifest.leaks(datasets.rows_of(second))
+    ground_truth.label_images(Image.objects.filter(pk=twin.pk), staff, GroundTruth(tested.label), "the same")
+    second = versions.freeze(staff)
+    assert splits(second)[twin.sha256] == "test" and not manifest.leaks(versions.rows_of(second))
 
 
 def test_withdrawn_consent_leaves_with_the_next_version(labelled, staff, alice):
     labelled(0, 12)
-    first = datasets.freeze(staff)
+    first = versions.freeze(staff)
     image = Image.objects.get(name="3.jpg")
-    dialogue.set_consent(image, False)
-    second = datasets.freeze(staff)
+    disputes.set_consent(image, False)
+    second = versions.freeze(staff)
     assert image.sha256 in splits(first) and image.sha256 not in splits(second)
-    assert datasets.difference(first, second)["removed"] == 1
+    assert versions.difference(first, second)["removed"] == 1
 
 
 def test_a_relabelled_image_makes_a_new_version(labelled, staff):
     labelled(0, 12)
-    first = datasets.freeze(staff)
-    opinions.label_images(Image.objects.filter(name="2.jpg"), staff, GroundTruth.FAKE, "looked again")
-    assert datasets.difference(first, datasets.freeze(staff))["relabelled"] == 1
+    first = versions.freeze(staff)
+    ground_truth.label_images(Image.objects.filter(name="2.jpg"), staff, GroundTruth.FAKE, "looked again")
+    assert versions.difference(first, versions.freeze(staff))["relabelled"] == 1
 
 
 def test_a_class_alone_is_no_dataset(labelled, staff):
     with pytest.raises(DatasetError, match="found none"):
-        datasets.freeze(staff)
+        versions.freeze(staff)
     labelled(0, 4)
-    opinions.label_images(Image.objects.all(), staff, GroundTruth.REAL, "all real")
+    ground_truth.label_images(Image.objects.all(), staff, GroundTruth.REAL, "all real")
     with pytest.raises(DatasetError, match="no FAKE"):
-        datasets.freeze(staff)
+        versions.freeze(staff)
     assert not DatasetVersion.objects.exists()
 
 
 def test_an_export_is_read_again_as_it_was(labelled, staff, tmp_path):
     labelled(0, 30)
-    version = datasets.freeze(staff)
+    version = versions.freeze(staff)
     call_command("export_dataset", "1", str(tmp_path / "out"), stdout=io.StringIO())
     table = list(csv.DictReader(io.StringIO((tmp_path / "out" / "metadata.csv").read_text())))
     assert len(table) == 30 and all((tmp_path / "out" / row["file_name"]).is_file() for row in table)
     assert manifest.digest(manifest.read(tmp_path / "out" / "manifest.csv")) == version.digest
     rows, complaints = manifest.import_folder(tmp_path / "out" / "train")
-    wanted = {row.sha256: row.label for row in datasets.rows_of(version) if row.split == "train"}
+    wanted = {row.sha256: row.label for row in versions.rows_of(version) if row.split == "train"}
     assert not complaints and {row.sha256: row.label for row in rows} == wanted
     from keras.utils import image_dataset_from_directory
 
@@ -124,10 +126,10 @@ def test_what_an_owner_deleted_is_missing_from_the_export_and_said(
     labelled, staff, tmp_path, django_capture_on_commit_callbacks
 ):
     labelled(0, 8)
-    version = datasets.freeze(staff)
+    version = versions.freeze(staff)
     with django_capture_on_commit_callbacks(execute=True):
         Image.objects.filter(name="1.jpg").delete()
-    count, gone = datasets.export(version, tmp_path / "out")
+    count, gone = versions.export(version, tmp_path / "out")
     assert count == 7 and len(gone) == 1
 
 
@@ -135,10 +137,10 @@ def test_a_shortcut_in_the_files_is_warned_of(upload, staff, settings):
     for number in range(20):
         form = ("PNG", "JPEG")[number % 2]
         upload((f"{number}.x", encoded(photo(72, 64, number), form)), consent=True)
-    inference.classify_waiting(32)
+    loop.classify_waiting(32)
     for form, label in (("PNG", GroundTruth.FAKE), ("JPEG", GroundTruth.REAL)):
-        opinions.label_images(Image.objects.filter(format=form), staff, label, "x")
-    assert any("format alone" in warning for warning in datasets.freeze(staff).summary["warnings"])
+        ground_truth.label_images(Image.objects.filter(format=form), staff, label, "x")
+    assert any("format alone" in warning for warning in versions.freeze(staff).summary["warnings"])
 
 
 def test_the_administration_freezes_and_shows_what_changed(labelled, as_staff, sign_in):

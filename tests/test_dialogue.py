@@ -15,8 +15,11 @@ from django.urls import reverse
 from django.utils import timezone
 from pypdf import PdfReader
 
-from classifier import dialogue, inference, opinions, reports
+from classifier.intake import retention
+from classifier.labelling import ground_truth
 from classifier.models import Dispute, GroundTruth, Image, Share
+from classifier.results import report
+from classifier.worker import loop
 from tests.pictures import encoded, jpeg, photo
 from tests.provenance import files
 from tests.responses import body
@@ -41,7 +44,7 @@ def test_a_dispute_enters_the_queue_and_its_answer_reaches_the_owner(classified,
     assert (said.claim, said.category, said.state) == ("REAL", "night", "open")
     queue = as_staff.get(reverse("admin:classifier_dispute_changelist")).content.decode()
     assert "I took it with my phone." in queue and reverse("image_thumbnail", args=[classified.uuid]) in queue
-    opinions.label_images(Image.objects.filter(pk=classified.pk), staff, GroundTruth.REAL, "looks right")
+    ground_truth.label_images(Image.objects.filter(pk=classified.pk), staff, GroundTruth.REAL, "looks right")
     said.refresh_from_db()
     assert (said.state, said.closed_by) == ("agreed", staff) and said.closed_at
     page = text_of(as_alice.get(classified.get_absolute_url()))
@@ -61,15 +64,15 @@ def test_a_dispute_enters_the_queue_and_its_answer_reaches_the_owner(classified,
 )
 def test_every_label_answers_the_dispute(classified, as_alice, staff, claim, label, state):
     dispute(as_alice, classified, claim=claim)
-    opinions.label_images(Image.objects.filter(pk=classified.pk), staff, GroundTruth(label), "seen")
+    ground_truth.label_images(Image.objects.filter(pk=classified.pk), staff, GroundTruth(label), "seen")
     assert Dispute.objects.get().state == state
 
 
 def test_a_label_that_was_there_already_still_answers(classified, as_alice, staff):
     images = Image.objects.filter(pk=classified.pk)
-    opinions.label_images(images, staff, GroundTruth.FAKE, "first look")
+    ground_truth.label_images(images, staff, GroundTruth.FAKE, "first look")
     dispute(as_alice, classified)
-    assert opinions.label_images(images, staff, GroundTruth.FAKE, "still") == 0
+    assert ground_truth.label_images(images, staff, GroundTruth.FAKE, "still") == 0
     assert Dispute.objects.get().state == "disagreed"
 
 
@@ -119,7 +122,7 @@ def test_staff_label_from_the_dispute_queue(classified, as_alice, as_staff):
 def test_the_first_page_tells_of_changed_verdicts_and_answered_disputes(classified, as_alice, as_bob, staff):
     assert "changed in the last" not in text_of(as_alice.get("/"))
     dispute(as_alice, classified)
-    opinions.label_images(Image.objects.filter(pk=classified.pk), staff, GroundTruth.FAKE, "seen")
+    ground_truth.label_images(Image.objects.filter(pk=classified.pk), staff, GroundTruth.FAKE, "seen")
     Image.objects.update(changed_at=timezone.now(), previous="REAL")
     page = text_of(as_alice.get("/"))
     assert "1 of your verdicts changed" in page and "answered 1 of your disputes" in page
@@ -147,10 +150,10 @@ def test_unconsented_images_are_deleted_after_their_time(
     for number, (consent, days) in enumerate([(False, 8), (False, 6), (True, 80)]):
         upload((f"{number}.jpg", jpeg(number)), consent=consent)
         Image.objects.filter(name=f"{number}.jpg").update(created_at=timezone.now() - timedelta(days=days))
-    assert dialogue.delete_expired() == 0
+    assert retention.delete_expired() == 0
     settings.RETENTION_DAYS = 7
     with django_capture_on_commit_callbacks(execute=True):
-        assert dialogue.delete_expired() == 1
+        assert retention.delete_expired() == 1
     assert set(Image.objects.values_list("name", flat=True)) == {"1.jpg", "2.jpg"}
     assert len([path for path in settings.MEDIA_ROOT.rglob("*") if path.is_file()]) == 2
     assert "deleted after 7 days" in text_of(as_alice.get("/"))
@@ -173,7 +176,7 @@ def declared(upload, alice):
     upload(
         ("castle.jpg", encoded(photo(200, 160), "JPEG", exif=files.exif("stability.ai", "Canon", "EOS", place=True)))
     )
-    inference.classify_waiting(8)
+    loop.classify_waiting(8)
     return Image.objects.get(owner=alice)
 
 
@@ -236,7 +239,7 @@ def test_bob_can_neither_share_nor_revoke(declared, as_alice, as_bob):
 
 def test_the_json_report_keeps_its_schema(declared, as_alice):
     report = json.loads(as_alice.get(reverse("report_json", args=[declared.uuid])).content)
-    assert report["schema"] == reports.SCHEMA
+    assert report["schema"] == report.SCHEMA
     assert set(report) == {"schema", "file", "verdict", "network", "evidence", "limits", "made"}
     assert set(report["file"]) == {"name", "sha256", "format", "bytes", "width", "height", "uploaded"}
     assert report["verdict"] == {"outcome": "FAKE", "decided_by": "generator", "previous": None, "changed": None}
@@ -300,7 +303,7 @@ def test_my_data_is_a_zip_with_originals_reports_and_a_table(declared, upload, a
 
 def test_a_file_name_can_be_no_formula_in_a_spreadsheet(declared):
     Image.objects.update(name='=HYPERLINK("http://evil.example")')
-    lines = list(reports.csv_rows(Image.objects.select_related("verdict__detector")))
+    lines = list(report.csv_rows(Image.objects.select_related("verdict__detector")))
     assert next(csv.reader([lines[1]]))[0].startswith("'=HYPERLINK")
 
 

@@ -105,7 +105,7 @@ def test_the_readme_tells_the_rules_of_decision():
 
 
 def test_the_readme_names_every_key_of_a_report():
-    from classifier.reports import SCHEMA
+    from classifier.results.report import SCHEMA
 
     assert SCHEMA in README
     for key in ("decided_by", "model_sha256", "experience", "stability", "previous", "limits"):

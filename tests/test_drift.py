@@ -7,8 +7,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from classifier import dialogue, drift
-from classifier.detector.metrics import wilson
+from classifier.detector.stats.classification import wilson
+from classifier.labelling import disputes
+from classifier.learning import drift
 from classifier.models import Image, State, Verdict
 from tests.test_history import make
 
@@ -29,7 +30,7 @@ def history(alice, detector):
     judged(alice, detector, "FAKE", 0.05, label="FAKE")
     judged(alice, detector, "INCONCLUSIVE", 1.0, label="REAL", sampled=True)
     disputed = judged(alice, detector, "FAKE", 0.0)
-    dialogue.dispute(disputed, "REAL", "mine", "night")
+    disputes.dispute(disputed, "REAL", "mine", "night")
     judged(alice, detector, "REAL", 0.55, weeks=1)
     judged(alice, detector, "REAL", 0.55, weeks=40)
 

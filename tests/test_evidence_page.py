@@ -5,8 +5,8 @@ from html import unescape
 import pytest
 from django.urls import reverse
 
-from classifier import inference
 from classifier.models import Evidence, Image, Verdict
+from classifier.worker import loop
 from tests.pictures import encoded, jpeg, photo
 from tests.provenance import files
 
@@ -20,7 +20,7 @@ def judged(upload, alice):
 
     def judge(*named, **options):
         upload(*named, **options)
-        inference.classify_waiting(8)
+        loop.classify_waiting(8)
         return Image.objects.filter(owner=alice).order_by("-pk").first()
 
     return judge
@@ -132,12 +132,12 @@ def test_the_page_asks_for_the_heat_map_until_it_is_there_or_was_never_drawn(jud
 
 
 def test_an_odd_heat_map_costs_nothing_but_itself(judged, monkeypatch, caplog):
-    from classifier.detector import explanation
+    from classifier.detector.serving import heat_map
 
     def broken(*arguments):
         raise ValueError("odd")
 
-    monkeypatch.setattr(explanation, "heat_map", broken)
+    monkeypatch.setattr(heat_map, "heat_map", broken)
     image = judged(("a.jpg", jpeg(1, 300, 260)))
     assert image.state == "done" and not image.heat and "no heat map" in caplog.text
 
@@ -147,7 +147,7 @@ def test_analysing_again_replaces_the_evidence_and_remembers_a_changed_verdict(j
     files_before = {image.thumbnail.name, image.display.name, image.heat.name}
     Image.objects.update(outcome="REAL")
     as_alice.post(reverse("image_again", args=[image.uuid]))
-    inference.classify_waiting(8)
+    loop.classify_waiting(8)
     image.refresh_from_db()
     assert Evidence.objects.filter(kind="generator").count() == 1
     assert (image.previous, image.outcome) == ("REAL", "FAKE") and image.changed_at
@@ -159,6 +159,6 @@ def test_analysing_again_replaces_the_evidence_and_remembers_a_changed_verdict(j
 def test_the_same_verdict_again_is_no_change(judged, as_alice):
     image = judged(("castle.png", DECLARED))
     as_alice.post(reverse("image_again", args=[image.uuid]))
-    inference.classify_waiting(8)
+    loop.classify_waiting(8)
     image.refresh_from_db()
     assert image.changed_at is None and image.previous == ""

@@ -7,7 +7,8 @@ import pytest
 from django.core.management import CommandError
 from PIL import Image
 
-from classifier.detector import bundle, manifest
+from classifier.detector.data import manifest
+from classifier.detector.serving import bundle
 from classifier.models import Detector
 from tests.detector.test_training import dataset
 from tests.pictures import photo
@@ -35,9 +36,9 @@ def validated(made, db, settings):
         out, _ = run("crossvalidate", *options, "--name", "held", "--tiers")
         (made / "printed.md").write_text(out)
     else:
-        from classifier import services
+        from classifier.registry import detectors
 
-        services.register_detector(made / "media/detectors/held")
+        detectors.register(made / "media/detectors/held")
     return made, options
 
 

@@ -5,8 +5,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from classifier.history import PAGE_SIZE
 from classifier.models import Image, State
+from classifier.results.listing import PAGE_SIZE
 from tests.pictures import jpeg
 
 

@@ -10,9 +10,10 @@ from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 
-from classifier import imports, inference
 from classifier.detector.errors import DatasetError
+from classifier.labelling import imports
 from classifier.models import Image, ImportBatch, Label
+from classifier.worker import loop
 from tests.pictures import jpeg
 
 ADD = "/admin/classifier/importbatch/add/"
@@ -80,7 +81,7 @@ def test_an_upload_goes_before_ten_thousand_imported_ones(staff, upload, setting
 def test_the_worker_imports_and_judges_between_uploads(staff):
     archive = ContentFile(packed({"REAL/x/1.jpg": jpeg(1), "FAKE/y/2.jpg": jpeg(2)}), "x.zip")
     imports.start(staff, "CC0", archive=archive)
-    assert inference.classify_waiting(8) == 2
+    assert loop.classify_waiting(8) == 2
     assert set(Image.objects.values_list("state", "label")) == {("done", "REAL"), ("done", "FAKE")}
 
 

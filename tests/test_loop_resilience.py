@@ -13,7 +13,7 @@ pytestmark = pytest.mark.stack
 PREPARE = """
 from django.contrib.auth.models import User
 from tests.loop import frozen
-from classifier import runs
+from classifier.learning import runs
 from classifier.models import TrainingRun
 staff = User.objects.get(is_superuser=True)
 owner = User.objects.create_user("owner", "owner@example.org", "sun-and-moon-7")
@@ -31,16 +31,18 @@ print(json.dumps({"state": run.state, "epochs": [one["epoch"] for one in run.his
 """
 REJUDGE = """
 import json
-from classifier import services
+from classifier import wakeups
+from classifier.registry import detectors
 from classifier.models import *
 from tests.loop import another
 Image.objects.filter(owner__username="owner").update(state="waiting", verdict=None, background=True)
-services.wake_workers()
+wakeups.wake_workers()
 """
 PROMOTE = """
-from classifier import services
+from classifier import wakeups
+from classifier.registry import detectors
 from tests.loop import another
-services.promote(another(services.active_detector(), "second", fake_below=0.0, real_above=1.0))
+detectors.promote(another(detectors.active(), "second", fake_below=0.0, real_above=1.0))
 """
 SCORED = """
 import json

@@ -66,14 +66,14 @@ def test_another_shipped_version_replaces_the_shipped_one_but_never_a_promoted_o
     import json
     import shutil
 
-    from classifier import services
+    from classifier.registry import detectors
 
-    first = services.active_detector()
+    first = detectors.active()
     shutil.copytree(first.folder, tmp_path / "shipped" / "next")
     card = tmp_path / "shipped" / "next" / "bundle.json"
     card.write_text(json.dumps({**json.loads(card.read_text()), "version": "next"}))
     settings.SHIPPED_DETECTORS = tmp_path / "shipped"
-    assert services.active_detector().version == "next"
+    assert detectors.active().version == "next"
     own = Detector.objects.create(version="own", architecture="cnn32", sha256="0" * 64)
-    services.promote(own)
-    assert services.active_detector() == own
+    detectors.promote(own)
+    assert detectors.active() == own

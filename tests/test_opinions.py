@@ -2,11 +2,13 @@
 
 import pytest
 
-from classifier import curation, datasets, dialogue, neighbours, opinions
 from classifier.detector.errors import DatasetError
-from classifier.detector.nearness import NEAR, band_keys, distance
+from classifier.detector.images.nearness import NEAR, band_keys, distance
+from classifier.intake import neighbours
+from classifier.labelling import disputes, ground_truth, queue
+from classifier.labelling.ground_truth import settle
+from classifier.learning import versions
 from classifier.models import Dispute, HashKey, Image, Label, State, Verdict
-from classifier.opinions import settle
 from tests.conftest import person
 from tests.test_history import make
 
@@ -55,50 +57,50 @@ def only(image):
     ],
 )
 def test_what_opinions_come_to(opinions, result):
-    assert settle(opinions) == result
+    assert settle(ground_truth) == result
 
 
 def test_a_contradiction_is_contested_and_a_third_decides(image, staff, second, third):
-    dialogue.dispute(image, "REAL", "I took it.", "night")
-    opinions.label_images(only(image), staff, "REAL", "sure")
+    disputes.dispute(image, "REAL", "I took it.", "night")
+    ground_truth.label_images(only(image), staff, "REAL", "sure")
     image.refresh_from_db()
     assert (image.label, Dispute.objects.get().state) == ("REAL", "agreed")
-    assert curation.next_for_review(second) == image, "the label contradicts the verdict: a second look"
-    assert curation.answer(image, second, "FAKE", "hands")
+    assert queue.next_for_review(second) == image, "the label contradicts the verdict: a second look"
+    assert queue.answer(image, second, "FAKE", "hands")
     image.refresh_from_db()
     assert (image.label, image.contested, Dispute.objects.get().state) == ("", True, "open")
     with pytest.raises(DatasetError):
-        datasets.freeze(staff)
+        versions.freeze(staff)
     for earlier in (staff, second):
-        assert curation.next_for_review(earlier) is None
-    assert curation.next_for_review(third) == image
-    assert curation.answer(image, third, "FAKE", "")
+        assert queue.next_for_review(earlier) is None
+    assert queue.next_for_review(third) == image
+    assert queue.answer(image, third, "FAKE", "")
     image.refresh_from_db()
     assert (image.label, image.contested, Dispute.objects.get().state) == ("FAKE", False, "disagreed")
     assert Label.objects.count() == 3
 
 
 def test_a_second_person_who_agrees_settles_it_and_leaves_a_row(image, staff, second, third):
-    opinions.label_images(only(image), staff, "REAL", "sure")
-    assert curation.next_for_review(staff) is None, "nobody gets a second look at their own answer"
-    assert curation.answer(curation.next_for_review(second), second, "REAL", "")
+    ground_truth.label_images(only(image), staff, "REAL", "sure")
+    assert queue.next_for_review(staff) is None, "nobody gets a second look at their own answer"
+    assert queue.answer(queue.next_for_review(second), second, "REAL", "")
     assert [row.by for row in Label.objects.order_by("pk")] == [staff, second]
-    assert curation.next_for_review(third) is None
+    assert queue.next_for_review(third) is None
 
 
 def test_taking_back_ends_the_contest(image, staff, second):
-    opinions.label_images(only(image), staff, "REAL", "sure")
-    curation.answer(curation.next_for_review(second), second, "FAKE", "")
-    assert curation.take_back(second) == image
+    ground_truth.label_images(only(image), staff, "REAL", "sure")
+    queue.answer(queue.next_for_review(second), second, "FAKE", "")
+    assert queue.take_back(second) == image
     image.refresh_from_db()
-    assert (image.label, image.contested) == ("REAL", False) and curation.labelled_today(second) == 0
+    assert (image.label, image.contested) == ("REAL", False) and queue.labelled_today(second) == 0
     assert Label.objects.count() == 3, "nothing is overwritten"
 
 
 def test_a_change_of_mind_ends_it_too(image, staff, second):
-    opinions.label_images(only(image), staff, "REAL", "sure")
-    opinions.label_images(only(image), second, "FAKE", "no")
-    assert opinions.label_images(only(image), staff, "FAKE", "she is right") == 1
+    ground_truth.label_images(only(image), staff, "REAL", "sure")
+    ground_truth.label_images(only(image), second, "FAKE", "no")
+    assert ground_truth.label_images(only(image), staff, "FAKE", "she is right") == 1
     image.refresh_from_db()
     assert (image.label, image.contested) == ("FAKE", False)
 
@@ -141,26 +143,26 @@ def test_near_duplicates_stand_side_by_side_and_are_labelled_together(as_staff, 
 def test_a_near_duplicate_before_somebody_else_is_left_to_them(staff, second, alice):
     images = make(alice, 2, state=State.DONE, consent=True)
     hashed(images, [5, 5])
-    mine, theirs = curation.next_for_review(staff), curation.next_for_review(second)
-    assert curation.answer(mine, staff, "REAL", "", near=[theirs.pk])
+    mine, theirs = queue.next_for_review(staff), queue.next_for_review(second)
+    assert queue.answer(mine, staff, "REAL", "", near=[theirs.pk])
     theirs.refresh_from_db()
     assert theirs.label == ""
 
 
 def test_the_order_is_a_setting(alice, staff, image, settings):
     [disputed] = make(alice, 1, state=State.DONE, outcome="FAKE", consent=True, score=0.9)
-    dialogue.dispute(disputed, "REAL", "I took it.", "night")
-    assert curation.following(staff, []) == disputed
+    disputes.dispute(disputed, "REAL", "I took it.", "night")
+    assert queue.following(staff, []) == disputed
     settings.REVIEW_ORDER = ["uncertain"]
     Image.objects.filter(pk=image.pk).update(score=0.5)
-    assert curation.following(staff, []) == image
+    assert queue.following(staff, []) == image
 
 
 def test_a_random_draw_is_remembered(alice, staff, settings):
     make(alice, 3, state=State.DONE, consent=True)
-    assert curation.next_for_review(staff) and not Image.objects.filter(sampled=True).exists()
-    curation.release(Image.objects.get(reviewer=staff))
+    assert queue.next_for_review(staff) and not Image.objects.filter(sampled=True).exists()
+    queue.release(Image.objects.get(reviewer=staff))
     settings.AUDIT_SHARE = 1
-    drawn = curation.next_for_review(staff, seed=0.5)
+    drawn = queue.next_for_review(staff, seed=0.5)
     assert Image.objects.get(sampled=True) == drawn
-    assert curation.next_for_review(staff, seed=0.9) == drawn and Image.objects.filter(sampled=True).count() == 1
+    assert queue.next_for_review(staff, seed=0.9) == drawn and Image.objects.filter(sampled=True).count() == 1

@@ -4,9 +4,11 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.core.management import CommandError, call_command
 
-from classifier import promotion, services, trainer
 from classifier.detector.errors import DetectorError
+from classifier.learning import gate
 from classifier.models import Detector, Image, Measurement, Promotion, RegressionCase
+from classifier.registry import detectors
+from classifier.worker import trainer
 from tests.conftest import person
 from tests.loop import another, frozen
 
@@ -34,19 +36,19 @@ def report(balanced=0.7, accused=0.05):
 )
 def test_the_gate_knows_its_margin(detector, after, refused, settings):
     settings.PROMOTION_MARGIN = 0.02
-    checks = promotion.checks_of(report(), after, detector, detector)
+    checks = gate.checks_of(report(), after, detector, detector)
     assert [check.name for check in checks if not check.ok] == refused
     assert all(check.objection for check in checks if not check.ok)
 
 
 def test_without_a_dataset_version_or_a_measurement_it_says_what_is_missing(tiny, detector, alice, staff):
     candidate = another(detector, "candidate")
-    with pytest.raises(promotion.PromotionRefused, match="no frozen dataset version"):
-        promotion.promote(candidate, staff)
+    with pytest.raises(gate.PromotionRefused, match="no frozen dataset version"):
+        gate.promote(candidate, staff)
     version = frozen(alice, staff)
-    with pytest.raises(promotion.PromotionRefused, match="not yet measured on dataset 1"):
-        promotion.promote(candidate, staff)
-    assert promotion.promote(candidate, staff, "I know why").overridden == [
+    with pytest.raises(gate.PromotionRefused, match="not yet measured on dataset 1"):
+        gate.promote(candidate, staff)
+    assert gate.promote(candidate, staff, "I know why").overridden == [
         f"{detector} and candidate not yet measured on {version}"
     ]
 
@@ -78,23 +80,23 @@ def test_the_page_measures_refuses_and_lets_through(as_staff, staff, version, de
 
 def test_one_click_back_and_not_back_and_forth(as_staff, tiny, detector):
     other = another(detector, "other")
-    assert promotion.before_active() is None
+    assert gate.before_active() is None
     with pytest.raises(DetectorError, match="no detector to go back to"):
-        promotion.rollback(None)
-    services.promote(other)
+        gate.rollback(None)
+    detectors.promote(other)
     assert "Roll back to" in as_staff.get("/admin/classifier/detector/").content.decode()
     as_staff.post("/admin/classifier/detector/rollback/")
     assert Detector.objects.active() == detector and Promotion.objects.first().rollback
-    assert promotion.before_active() is None
+    assert gate.before_active() is None
     assert as_staff.get("/admin/classifier/detector/rollback/").status_code == 403
 
 
 def test_a_detector_whose_files_are_gone_is_never_promoted(tiny, detector, staff):
     ghost = Detector.objects.create(version="ghost", architecture="cnn32", sha256="0" * 64, card=detector.card)
     with pytest.raises(DetectorError, match="files of ghost are gone"):
-        promotion.promote(ghost, staff, "please")
+        gate.promote(ghost, staff, "please")
     with pytest.raises(DetectorError, match="is the active detector already"):
-        promotion.promote(detector, staff, "please")
+        gate.promote(detector, staff, "please")
 
 
 def test_a_regression_case_must_stay_right(as_staff, staff, version, detector):
@@ -110,20 +112,18 @@ def test_a_regression_case_must_stay_right(as_staff, staff, version, detector):
     same = another(detector, "same")
     for one in (detector, same):
         trainer.measured_now(one, version)
-    assert not promotion.gate(same).objections
+    assert not gate.gate(same).objections
     row = Measurement.objects.get(detector=detector)
     Measurement.objects.update(cases={str(pk): {"outcome": "REAL", "score": 0.9} for pk in row.cases})
     cases = {**row.cases, str(case.pk): {"outcome": "INCONCLUSIVE", "score": 0.5}}
     cases = {pk: {"outcome": "REAL", "score": 0.9} if pk != str(case.pk) else cases[pk] for pk in cases}
     Measurement.objects.filter(detector=same).update(cases=cases)
-    assert promotion.gate(same).objections == [
-        "regression case “night shot of May” (REAL) goes from REAL to INCONCLUSIVE"
-    ]
+    assert gate.gate(same).objections == ["regression case “night shot of May” (REAL) goes from REAL to INCONCLUSIVE"]
     Image.objects.filter(pk=case.image_id).update(consent=False)
-    assert not promotion.gate(same).objections, "withdrawn consent takes an image out of the cases, too"
+    assert not gate.gate(same).objections, "withdrawn consent takes an image out of the cases, too"
     Image.objects.filter(pk=case.image_id).update(consent=True)
     RegressionCase.objects.create(image=Image.objects.filter(label="FAKE").first(), name="new one", by=staff)
-    assert "not yet measured" in promotion.gate(same).missing, "a new case has to be measured first"
+    assert "not yet measured" in gate.gate(same).missing, "a new case has to be measured first"
 
 
 def test_a_lost_file_of_a_case_refuses_nobody(staff, version, detector):
@@ -133,7 +133,7 @@ def test_a_lost_file_of_a_case_refuses_nobody(staff, version, detector):
     same = another(detector, "same")
     for one in (detector, same):
         trainer.measured_now(one, version)
-    assert not promotion.gate(same).objections
+    assert not gate.gate(same).objections
 
 
 def test_two_detectors_side_by_side_with_the_verdicts_that_change(as_staff, version, detector):
@@ -145,7 +145,7 @@ def test_two_detectors_side_by_side_with_the_verdicts_that_change(as_staff, vers
     expected = {
         name
         for name in first.scores
-        if promotion.outcome(detector, first.scores[name]) != promotion.outcome(strict, second.scores[name])
+        if gate.outcome(detector, first.scores[name]) != gate.outcome(strict, second.scores[name])
     }
     assert {row["sha256"] for row in changed} == expected
     assert "Balanced accuracy" in page.content.decode()

@@ -6,8 +6,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from classifier import analysis, inference, services, tasks
+from classifier import tasks
 from classifier.models import Image, State, Verdict
+from classifier.registry import detectors
+from classifier.worker import analysis, loop
 from tests.pictures import jpeg
 
 
@@ -34,10 +36,10 @@ def test_a_row_that_was_tried_before_is_taken_alone_and_last(three):
 
 
 def test_one_batched_forward_pass_gives_every_image_one_verdict(three, monkeypatch):
-    from classifier.detector.bundle import LoadedDetector
+    from classifier.detector.serving.bundle import LoadedDetector
 
-    detector = services.active_detector()
-    inference._loaded(detector.version, detector.sha256)
+    detector = detectors.active()
+    loop._loaded(detector.version, detector.sha256)
     calls, real = [], LoadedDetector.see
     monkeypatch.setattr(LoadedDetector, "see", lambda self, images: calls.append(len(images)) or real(self, images))
     assert tasks.classify_pending() == 3
@@ -50,7 +52,7 @@ def test_one_batched_forward_pass_gives_every_image_one_verdict(three, monkeypat
 def test_a_long_queue_is_worked_off_in_portions_with_a_wake_up_for_the_rest(
     three, wakeups, django_capture_on_commit_callbacks
 ):
-    from classifier.inference import classify_waiting
+    from classifier.worker.loop import classify_waiting
 
     with django_capture_on_commit_callbacks(execute=True):
         assert classify_waiting(batch_size=2, budget=0) == 2
@@ -101,7 +103,7 @@ def test_a_file_that_kills_every_worker_fails_after_the_last_attempt(picture, se
 
 
 def test_a_late_worker_whose_claim_was_taken_away_writes_nothing(picture, monkeypatch):
-    from classifier.detector.bundle import LoadedDetector
+    from classifier.detector.serving.bundle import LoadedDetector
 
     real = LoadedDetector.see
 
@@ -118,7 +120,7 @@ def test_a_late_worker_whose_claim_was_taken_away_writes_nothing(picture, monkey
 def test_an_image_deleted_in_mid_task_leaves_nothing_behind(
     picture, monkeypatch, settings, django_capture_on_commit_callbacks
 ):
-    from classifier.detector.bundle import LoadedDetector
+    from classifier.detector.serving.bundle import LoadedDetector
 
     real = LoadedDetector.see
 
@@ -170,15 +172,15 @@ def test_another_detector_takes_over_at_the_next_batch(classified, upload, tmp_p
     import json
     import shutil
 
-    from classifier import services
     from classifier.models import Detector
+    from classifier.registry import detectors
 
     first = Detector.objects.get()
     folder = settings.MEDIA_ROOT / "detectors" / "second"
     shutil.copytree(first.folder, folder)
     card = json.loads((folder / "bundle.json").read_text())
     (folder / "bundle.json").write_text(json.dumps({**card, "version": "second"}))
-    services.promote(services.register_detector(folder))
+    detectors.promote(detectors.register(folder))
     upload(("new.jpg", jpeg(5)))
     tasks.classify_pending()
     assert Verdict.objects.get(image__name="new.jpg").detector.version == "second"

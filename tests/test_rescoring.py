@@ -4,8 +4,9 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from classifier import analysis, inference, rescoring, services
 from classifier.models import Image, Rescoring, Verdict
+from classifier.registry import detectors
+from classifier.worker import analysis, loop, rescoring
 from tests.loop import another
 from tests.pictures import jpeg
 
@@ -14,7 +15,7 @@ from tests.pictures import jpeg
 def judged(tiny, upload):
     for number in range(6):
         upload((f"{number}.jpg", jpeg(number)), consent=True)
-    inference.classify_waiting(8)
+    loop.classify_waiting(8)
     return list(Image.objects.order_by("-pk"))
 
 
@@ -31,10 +32,10 @@ def by(version):
 def test_history_is_judged_anew_and_owners_are_told(judged, strict, as_alice):
     decided = [image.pk for image in judged if image.outcome != "INCONCLUSIVE"]
     before = {image.pk: image.outcome for image in judged}
-    services.promote(strict)
+    detectors.promote(strict)
     job = Rescoring.objects.get()
     assert (job.total, job.done) == (6, 0)
-    assert inference.classify_waiting(8) == 0, "nothing waited; re-scoring is no upload"
+    assert loop.classify_waiting(8) == 0, "nothing waited; re-scoring is no upload"
     job.refresh_from_db()
     assert (job.done, job.changed, job.failed) == (6, len(decided), 0) and job.finished_at
     assert by("strict") == 6 and Verdict.objects.count() == 12
@@ -46,18 +47,18 @@ def test_history_is_judged_anew_and_owners_are_told(judged, strict, as_alice):
 def test_the_page_says_old_and_new(judged, strict, as_alice, alice):
     image = judged[0]
     Image.objects.filter(pk=image.pk).update(outcome="REAL")
-    services.promote(strict)
-    inference.classify_waiting(8)
+    detectors.promote(strict)
+    loop.classify_waiting(8)
     page = as_alice.get(f"/images/{image.uuid}/").content.decode()
     assert "The verdict changed" in page and "it was “Real photograph”" in page
 
 
 def test_uploads_go_first(judged, strict, upload, monkeypatch):
-    services.promote(strict)
+    detectors.promote(strict)
     order, real = [], rescoring.step
-    monkeypatch.setattr(inference.rescoring, "step", lambda *rest: order.append("history") or real(*rest))
+    monkeypatch.setattr(loop.rescoring, "step", lambda *rest: order.append("history") or real(*rest))
     first = analysis.prepare
-    monkeypatch.setattr(inference, "analyse", lambda *rest: order.append("upload") or analysis.analyse(*rest))
+    monkeypatch.setattr(loop, "analyse", lambda *rest: order.append("upload") or analysis.analyse(*rest))
     monkeypatch.setattr(rescoring, "BATCH", 2)
 
     def uploads_meanwhile(*rest):
@@ -67,15 +68,15 @@ def test_uploads_go_first(judged, strict, upload, monkeypatch):
 
     monkeypatch.setattr(rescoring, "prepare", uploads_meanwhile)
     upload(("new.jpg", jpeg(70)))
-    inference.classify_waiting(8)
+    loop.classify_waiting(8)
     assert order[:3] == ["upload", "history", "upload"]
     assert Image.objects.exclude(verdict__detector=strict).count() == 0
 
 
 def test_a_killed_step_repeats_only_what_was_not_written(judged, strict, monkeypatch):
-    services.promote(strict)
-    detector = services.active_detector()
-    loaded = inference._loaded(detector.version, detector.sha256)
+    detectors.promote(strict)
+    detector = detectors.active()
+    loaded = loop._loaded(detector.version, detector.sha256)
     monkeypatch.setattr(rescoring, "BATCH", 2)
     assert rescoring.step(detector, loaded)
     real = rescoring.write
@@ -100,8 +101,8 @@ def test_a_killed_step_repeats_only_what_was_not_written(judged, strict, monkeyp
 
 def test_a_file_that_is_gone_keeps_its_verdict_and_holds_up_nobody(judged, strict, caplog):
     judged[2].original.storage.delete(judged[2].original.name)
-    services.promote(strict)
-    inference.classify_waiting(8)
+    detectors.promote(strict)
+    loop.classify_waiting(8)
     job = Rescoring.objects.get()
     assert (job.done, job.failed) == (6, 1) and by("strict") == 5
     image = Image.objects.get(pk=judged[2].pk)
@@ -110,21 +111,21 @@ def test_a_file_that_is_gone_keeps_its_verdict_and_holds_up_nobody(judged, stric
 
 def test_a_newer_promotion_takes_over_and_a_roll_back_restores(judged, strict, detector):
     before = {image.pk: image.outcome for image in judged}
-    services.promote(strict)
-    services.promote(detector, rollback=True)
+    detectors.promote(strict)
+    detectors.promote(detector, rollback=True)
     assert Rescoring.objects.count() == 1, "every verdict is this detector's still"
-    inference.classify_waiting(8)
+    loop.classify_waiting(8)
     assert Rescoring.objects.get().finished_at and by("strict") == 0
-    services.promote(strict)
-    inference.classify_waiting(8)
-    services.promote(detector, rollback=True)
-    inference.classify_waiting(8)
+    detectors.promote(strict)
+    loop.classify_waiting(8)
+    detectors.promote(detector, rollback=True)
+    loop.classify_waiting(8)
     assert {image.pk: image.outcome for image in Image.objects.all()} == before
     assert Verdict.objects.count() == 12
 
 
 def test_an_image_sent_to_analysis_or_deleted_meanwhile_is_left_alone(judged, strict, monkeypatch):
-    services.promote(strict)
+    detectors.promote(strict)
     real = rescoring.judge
 
     def meanwhile(*rest):
@@ -133,15 +134,15 @@ def test_an_image_sent_to_analysis_or_deleted_meanwhile_is_left_alone(judged, st
         return real(*rest)
 
     monkeypatch.setattr(rescoring, "judge", meanwhile)
-    detector = services.active_detector()
-    rescoring.step(detector, inference._loaded(detector.version, detector.sha256))
+    detector = detectors.active()
+    rescoring.step(detector, loop._loaded(detector.version, detector.sha256))
     waiting = Image.objects.get(pk=judged[0].pk)
     assert waiting.state == "waiting" and waiting.verdict.detector.version != "strict"
 
 
 def test_the_command_and_the_setting(judged, strict, settings, capsys):
     settings.RESCORE_HISTORY = False
-    services.promote(strict)
+    detectors.promote(strict)
     assert not Rescoring.objects.exists()
     call_command("rescore")
     assert "6 images will be judged anew by strict" in capsys.readouterr().out

@@ -7,7 +7,7 @@ from django.contrib.auth.models import Permission
 from django.urls import reverse
 from django.utils import timezone
 
-from classifier import curation, dialogue, opinions
+from classifier.labelling import disputes, ground_truth, queue
 from classifier.models import Dispute, GroundTruth, Image, Label, State, Verdict
 from tests.conftest import person
 from tests.test_history import make
@@ -32,7 +32,7 @@ def five(alice, detector):
             image=image, detector=detector, score=score, outcome="INCONCLUSIVE", milliseconds=1
         )
         image.save()
-    dialogue.dispute(images[2], "REAL", "I took it.", "night")
+    disputes.dispute(images[2], "REAL", "I took it.", "night")
     Image.objects.filter(pk=images[3].pk).update(decided_by="generator", outcome="FAKE")
     Image.objects.filter(pk=images[4].pk).update(consent=False)
     return images
@@ -40,9 +40,9 @@ def five(alice, detector):
 
 def answer_all(staff, label=GroundTruth.REAL):
     order = []
-    while image := curation.next_for_review(staff):
+    while image := queue.next_for_review(staff):
         order.append(image)
-        assert curation.answer(image, staff, label, "")
+        assert queue.answer(image, staff, label, "")
     return order
 
 
@@ -53,44 +53,44 @@ def test_disputed_first_then_disagreement_then_nearest_to_a_threshold_and_never_
 
 def test_two_people_never_get_the_same_image(five, staff):
     other = person("second", is_staff=True, is_superuser=True)
-    mine, theirs = curation.next_for_review(staff), curation.next_for_review(other)
-    assert mine != theirs and curation.next_for_review(staff) == mine
-    assert not curation.answer(mine, other, GroundTruth.FAKE, "") and not Label.objects.exists()
+    mine, theirs = queue.next_for_review(staff), queue.next_for_review(other)
+    assert mine != theirs and queue.next_for_review(staff) == mine
+    assert not queue.answer(mine, other, GroundTruth.FAKE, "") and not Label.objects.exists()
     Image.objects.filter(pk=mine.pk).update(reviewed_until=timezone.now() - timedelta(seconds=1))
-    curation.release(theirs)
-    assert curation.next_for_review(other) == mine
-    assert not curation.answer(mine, staff, GroundTruth.REAL, "")
+    queue.release(theirs)
+    assert queue.next_for_review(other) == mine
+    assert not queue.answer(mine, staff, GroundTruth.REAL, "")
 
 
 def test_a_random_sample_is_drawn_whatever_the_order(five, staff, settings):
     settings.AUDIT_SHARE = 0.5
     places = set()
     for chance in (0.0, 0.12, 0.24, 0.36, 0.49):
-        image = curation.next_for_review(staff, seed=chance)
+        image = queue.next_for_review(staff, seed=chance)
         places.add(image.pk)
-        curation.release(image)
+        queue.release(image)
     assert len(places) >= 3
-    assert curation.next_for_review(staff, seed=0.9) == five[2]
+    assert queue.next_for_review(staff, seed=0.9) == five[2]
 
 
 def test_a_label_is_taken_back_by_another_row_and_its_dispute_opens_again(five, staff):
-    image = curation.next_for_review(staff)
-    curation.answer(image, staff, GroundTruth.FAKE, "")
-    assert Dispute.objects.get().state == "disagreed" and curation.labelled_today(staff) == 1
-    assert curation.take_back(staff) == image
+    image = queue.next_for_review(staff)
+    queue.answer(image, staff, GroundTruth.FAKE, "")
+    assert Dispute.objects.get().state == "disagreed" and queue.labelled_today(staff) == 1
+    assert queue.take_back(staff) == image
     image.refresh_from_db()
-    assert image.label == "" and Dispute.objects.get().state == "open" and curation.labelled_today(staff) == 0
+    assert image.label == "" and Dispute.objects.get().state == "open" and queue.labelled_today(staff) == 0
     assert list(image.labels.values_list("old", "new")) == [("FAKE", ""), ("", "FAKE")]
-    assert curation.next_for_review(staff) == image
-    assert curation.take_back(staff) is None
+    assert queue.next_for_review(staff) == image
+    assert queue.take_back(staff) is None
 
 
 def test_nobody_takes_back_what_another_changed_since(five, staff):
     other = person("second", is_staff=True, is_superuser=True)
-    image = curation.next_for_review(staff)
-    curation.answer(image, staff, GroundTruth.FAKE, "")
-    opinions.label_images(Image.objects.filter(pk=image.pk), other, GroundTruth.REAL, "no")
-    assert curation.take_back(staff) is None
+    image = queue.next_for_review(staff)
+    queue.answer(image, staff, GroundTruth.FAKE, "")
+    ground_truth.label_images(Image.objects.filter(pk=image.pk), other, GroundTruth.REAL, "no")
+    assert queue.take_back(staff) is None
     image.refresh_from_db()
     assert image.label == "" and image.contested
 

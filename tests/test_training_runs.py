@@ -4,10 +4,13 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.utils import timezone
 
-from classifier import datasets, opinions, promotion, runs, tasks, trainer
-from classifier.detector import networks
+from classifier import tasks
 from classifier.detector.errors import DetectorError
+from classifier.detector.networks import architectures
+from classifier.labelling import ground_truth
+from classifier.learning import gate, runs, versions
 from classifier.models import Architecture, Detector, Image, JobState, Measurement, TrainingRun
+from classifier.worker import trainer
 from tests.conftest import person
 from tests.loop import frozen, label_pictures
 
@@ -25,8 +28,8 @@ def ask(version, name="mine", **changed):
 
 
 def test_the_choices_are_the_networks_that_there_are():
-    assert set(Architecture.values) == set(networks.ARCHITECTURES)
-    assert {str(name) for name in runs.APPLICATIONS} == set(networks.APPLICATIONS)
+    assert set(Architecture.values) == set(architectures.ARCHITECTURES)
+    assert {str(name) for name in runs.APPLICATIONS} == set(architectures.APPLICATIONS)
 
 
 def test_a_run_from_the_form_to_a_measured_candidate(
@@ -42,7 +45,7 @@ def test_a_run_from_the_form_to_a_measured_candidate(
     detector = run.detector
     assert detector.card["training"]["dataset_digest"] == version.digest and detector.card["training"]["code"]
     for one in (detector, Detector.objects.active()):
-        row = promotion.measured(one, version)
+        row = gate.measured(one, version)
         assert row.report["n"] == len(row.scores) == sum(version.summary["splits"]["test"].values())
         assert set(row.report["tiers"]) >= {"clean", "web", "hard"} and row.report["milliseconds"] > 0
     page = as_staff.get(f"/admin/classifier/trainingrun/{run.pk}/change/").content.decode()
@@ -68,7 +71,7 @@ def test_the_same_again_is_nothing_new_and_other_choices_must_fit(as_staff, vers
         assert page.status_code == 200 and sentence in page.content.decode(), changed
     assert TrainingRun.objects.count() == 1
     label_pictures(alice, staff, 40, 2)
-    assert ask(datasets.freeze(staff), "more").pk, "more images are something new"
+    assert ask(versions.freeze(staff), "more").pk, "more images are something new"
     assert ask(version, "other-seed", seed=1).pk
     TrainingRun.objects.filter(name="mine").update(state=JobState.FAILED)
     assert ask(version, "retry").pk, "what failed was not learnt"
@@ -143,7 +146,7 @@ def test_killed_after_training_nothing_is_trained_again(version, monkeypatch):
     trainer.work()
     Detector.objects.filter(version="mine").delete()
     TrainingRun.objects.update(state=JobState.WAITING, detector=None)
-    monkeypatch.setattr("classifier.retraining.train", None)  # would be called to train again
+    monkeypatch.setattr("classifier.worker.candidates.train", None)  # would be called to train again
     assert trainer.work() == 1
     run.refresh_from_db()
     assert run.state == "done" and run.detector.version == "mine"
@@ -162,7 +165,7 @@ def test_what_can_not_be_trained_fails_with_a_sentence(version, as_staff):
 
 def test_an_unexpected_error_is_logged_and_told_without_its_insides(version, monkeypatch, caplog):
     run = ask(version)
-    monkeypatch.setattr("classifier.retraining.train_rows", lambda *rest: 1 / 0)
+    monkeypatch.setattr("classifier.worker.candidates.train_rows", lambda *rest: 1 / 0)
     trainer.work()
     run.refresh_from_db()
     assert run.state == "failed" and run.error == trainer.UNEXPECTED and "ZeroDivisionError" in caplog.text
@@ -184,7 +187,7 @@ def test_nothing_heavy_is_loaded_while_nothing_waits(db, monkeypatch):
     real, names = builtins.__import__, []
     monkeypatch.setattr(builtins, "__import__", lambda name, *rest: names.append(name) or real(name, *rest))
     assert tasks.train_waiting() == 0
-    assert "classifier.trainer" not in names
+    assert "classifier.worker.trainer" not in names
 
 
 def test_fusion_needs_no_start_and_an_image_that_was_deleted_is_left_out(alice, staff, monkeypatch):
@@ -211,4 +214,4 @@ def test_who_may_what(version, sign_in, as_alice, django_user_model):
     assert client.post(cancel).status_code == 403 and client.get(cancel).status_code == 403
     nobody = sign_in(person("newcomer", is_staff=True))
     assert nobody.get(f"/admin/classifier/trainingrun/{run.pk}/status/").status_code == 403
-    assert opinions and DetectorError
+    assert ground_truth and DetectorError

@@ -13,8 +13,9 @@ from django.http.request import UnreadablePostError
 from django.test import RequestFactory
 from PIL import Image as Picture
 
+from classifier.intake.checks import clean_name
+from classifier.intake.submitting import CheckedFile, submit_images
 from classifier.models import Image, State
-from classifier.services import CheckedFile, clean_name, submit_images
 from tests.pictures import encoded, jpeg, photo
 
 
@@ -88,7 +89,7 @@ def test_two_people_may_own_the_same_bytes(upload, as_bob):
 
 def test_a_file_that_another_request_stored_meanwhile_is_found(alice, monkeypatch, settings):
     """Posted twice at the same moment: the second insert meets the constraint and gives back the first row."""
-    from classifier.detector.decoding import Header
+    from classifier.detector.images.decoding import Header
 
     def checked():
         return [CheckedFile(SimpleUploadedFile("a.jpg", jpeg(1)), "a.jpg", Header("JPEG", 96, 80))]
@@ -128,7 +129,7 @@ def test_a_huge_file_is_counted_but_not_kept(upload, settings, monkeypatch):
 
 @pytest.mark.parametrize("name", ["x" * 300 + ".jpg", "../../up.jpg", "‮gpj.exe", "🐈‍⬛.jpg", "a\\b.jpg"])
 def test_odd_file_names_are_accepted_end_to_end(upload, name):
-    from classifier.inference import classify_waiting
+    from classifier.worker.loop import classify_waiting
 
     assert upload((name, jpeg())).status_code == 302
     assert classify_waiting(8) == 1
@@ -165,10 +166,10 @@ def test_a_script_gets_the_errors(upload):
 
 
 def test_uploads_are_accepted_while_the_broker_is_away(upload, monkeypatch, django_capture_on_commit_callbacks):
-    def refuse(**options):
+    def refuse(*names, **options):
         raise ConnectionError("no broker")
 
-    monkeypatch.setattr("classifier.tasks.classify_pending.apply_async", refuse)
+    monkeypatch.setattr("classifier.wakeups.current_app.send_task", refuse)
     with django_capture_on_commit_callbacks(execute=True):
         assert upload(("a.jpg", jpeg())).status_code == 302
     assert Image.objects.get().state == State.WAITING
@@ -227,7 +228,7 @@ def _orientation(value):
 
 @pytest.mark.parametrize("kind", GOOD)
 def test_every_promised_kind_of_file_is_read_by_content(upload, kind):
-    from classifier.inference import classify_waiting
+    from classifier.worker.loop import classify_waiting
 
     assert upload((f"{kind}.bin", GOOD[kind]())).status_code == 302
     assert classify_waiting(8) == 1
@@ -239,7 +240,7 @@ def test_every_promised_kind_of_file_is_read_by_content(upload, kind):
 
 
 def test_a_rotated_photo_is_shown_upright(upload):
-    from classifier.inference import classify_waiting
+    from classifier.worker.loop import classify_waiting
 
     upload(("phone.jpg", GOOD["rotated"]()))
     classify_waiting(8)
@@ -335,7 +336,7 @@ def test_odd_names_reach_the_page_escaped(upload, as_alice):
     "connection.vendor != 'postgresql'", reason="SQLite writers are serialised; PostgreSQL ones are not"
 )
 def test_the_same_file_posted_in_two_threads_makes_one_row(alice):
-    from classifier.detector.decoding import Header
+    from classifier.detector.images.decoding import Header
 
     barrier, results = threading.Barrier(2), []
 

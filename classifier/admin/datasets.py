@@ -11,9 +11,9 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from classifier import datasets
 from classifier.admin.lists import Quick
 from classifier.detector.errors import DatasetError
+from classifier.learning import versions
 from classifier.models import DatasetVersion
 
 
@@ -78,7 +78,7 @@ class DatasetVersionAdmin(Quick):
         if older is None:
             return "This is the first."
         try:
-            found = datasets.difference(older, version)
+            found = versions.difference(older, version)
         except DatasetError as error:
             return str(error)
         return ", ".join(f"{count} {what}" for what, count in found.items())
@@ -91,7 +91,7 @@ class DatasetVersionAdmin(Quick):
         if request.method != "POST" or not request.user.has_perm("classifier.add_datasetversion"):
             raise PermissionDenied
         try:
-            version = datasets.freeze(cast(User, request.user), request.POST.get("note", "").strip()[:300])
+            version = versions.freeze(cast(User, request.user), request.POST.get("note", "").strip()[:300])
         except DatasetError as error:
             messages.error(request, error.sentence)
         else:

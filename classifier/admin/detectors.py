@@ -9,10 +9,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path, reverse
 
-from classifier import datasets, promotion, runs, services
 from classifier.admin.lists import Quick, ReadOnly
 from classifier.detector.errors import DetectorError
+from classifier.learning import gate, runs, versions
 from classifier.models import DatasetVersion, Detector, Image, Measurement, Promotion, RegressionCase, Rescoring
+from classifier.registry import detectors
 from classifier.views.metrics import PLOTS
 
 
@@ -73,8 +74,8 @@ class DetectorAdmin(ReadOnly):
         return "–" if value is None else f"{value:.1%}"
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        active = services.active_detector()
-        extra = {"active": active, "before": promotion.before_active(), "rescoring": Rescoring.objects.open().first()}
+        active = detectors.active()
+        extra = {"active": active, "before": gate.before_active(), "rescoring": Rescoring.objects.open().first()}
         return super().changelist_view(request, extra)
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -97,8 +98,8 @@ class DetectorAdmin(ReadOnly):
         candidate = get_object_or_404(Detector, pk=pk)
         if request.method == "POST":
             try:
-                promotion.promote(candidate, cast(User, request.user), request.POST.get("reason", ""))
-            except promotion.PromotionRefused as error:
+                gate.promote(candidate, cast(User, request.user), request.POST.get("reason", ""))
+            except gate.PromotionRefused as error:
                 for objection in error.objections:
                     messages.error(request, f"Refused: {objection}.")
                 return redirect(reverse("admin:classifier_detector_promote", args=[pk]))
@@ -113,7 +114,7 @@ class DetectorAdmin(ReadOnly):
             **self.admin_site.each_context(request),
             "title": f"Promote {candidate}",
             "opts": self.model._meta,
-            "gate": promotion.gate(candidate),
+            "gate": gate.gate(candidate),
             "dataset": dataset,
             "pending": pending.exists(),
             "failed": Measurement.objects.filter(dataset=dataset, detector=candidate, state="failed").first(),
@@ -130,7 +131,7 @@ class DetectorAdmin(ReadOnly):
         if dataset is None:
             messages.error(request, "There is no dataset version yet; freeze one first.")
         else:
-            missing = [d for d in {detector, services.active_detector()} if promotion.measured(d, dataset) is None]
+            missing = [d for d in {detector, detectors.active()} if gate.measured(d, dataset) is None]
             for one in missing or [detector]:
                 runs.ask_for_measurement(one, dataset, cast(User, request.user))
             messages.info(request, f"{', '.join(map(str, missing or [detector]))} will be measured on {dataset}.")
@@ -140,7 +141,7 @@ class DetectorAdmin(ReadOnly):
     def rollback_view(self, request: HttpRequest) -> HttpResponse:
         _require(request, post=True)
         try:
-            entry = promotion.rollback(cast(User, request.user), request.POST.get("reason", ""))
+            entry = gate.rollback(cast(User, request.user), request.POST.get("reason", ""))
         except DetectorError as error:
             messages.error(request, error.sentence)
         else:
@@ -162,8 +163,8 @@ class DetectorAdmin(ReadOnly):
         }
         context["versions"] = sorted({row.detector.version for row in done})
         if dataset and all(pair):
-            labels = {row.sha256: row.label for row in datasets.rows_of(dataset)}
-            compared = promotion.compare(pair[0], pair[1], labels)  # type: ignore[arg-type]
+            labels = {row.sha256: row.label for row in versions.rows_of(dataset)}
+            compared = gate.compare(pair[0], pair[1], labels)  # type: ignore[arg-type]
             shown = compared.changed[:100]
             context |= {"pair": pair, "compared": compared, "shown": _with_images(shown)}
         return render(request, "admin/classifier/detector/compare.html", context)
@@ -184,7 +185,7 @@ def _page(detector: Detector) -> dict[str, Any]:
     labels = {}
     for row in rows[:1]:
         try:
-            labels = {one.sha256: one.label == "REAL" for one in datasets.rows_of(row.dataset)}
+            labels = {one.sha256: one.label == "REAL" for one in versions.rows_of(row.dataset)}
         except DetectorError:
             labels = {}
     measurement = rows[0] if rows else None
@@ -198,7 +199,7 @@ def _page(detector: Detector) -> dict[str, Any]:
         "report": measurement.report if measurement else detector.card.get("report", {}),
         "failures": _with_images(measurement.report.get("failures", [])) if measurement else [],
         "threshold_scores": scores,
-        "table": promotion.costs(scores),
+        "table": gate.costs(scores),
         "pending": detector.measurements.filter(state__in=["waiting", "running"]).first(),
         "others": Detector.objects.exclude(pk=detector.pk)[:50],
         "newest": DatasetVersion.objects.first(),

@@ -13,9 +13,11 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from classifier import opinions, promotion
 from classifier.admin.lists import Quick
-from classifier.forms import RelabelForm
+from classifier.admin.review import review
+from classifier.forms.saying import RelabelForm
+from classifier.labelling import ground_truth
+from classifier.learning import gate
 from classifier.models import (
     Dispute,
     Evidence,
@@ -27,7 +29,6 @@ from classifier.models import (
     RegressionCase,
     Verdict,
 )
-from classifier.review import review
 
 MOST = 10_000
 """How many images one relabelling covers."""
@@ -184,7 +185,7 @@ class ImageAdmin(Quick):
     @admin.action(description="Make it a regression case…", permissions=["change"])
     def keep_right(self, request: HttpRequest, queryset: QuerySet[Image]) -> None:
         """Each chosen labelled image becomes a case that detectors to come must not get wrong, under its file name."""
-        count = promotion.add_cases(cast(ImageQuerySet, queryset), cast(User, request.user))
+        count = gate.add_cases(cast(ImageQuerySet, queryset), cast(User, request.user))
         left_out = queryset.count() - count
         said = f"{count} regression case{pluralize(count)}; give them names that say why."
         if left_out:
@@ -213,7 +214,7 @@ class ImageAdmin(Quick):
         form = RelabelForm(request.POST if request.method == "POST" else None)
         if request.method == "POST" and form.is_valid():
             new = GroundTruth(form.cleaned_data["label"])
-            count = opinions.label_images(images, cast(User, request.user), new, form.cleaned_data["reason"])
+            count = ground_truth.label_images(images, cast(User, request.user), new, form.cleaned_data["reason"])
             messages.success(request, f"{count} image{pluralize(count)} relabelled as {new.label}.")
             return redirect(
                 reverse("admin:classifier_image_change", args=[ids[0]])

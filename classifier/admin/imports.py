@@ -13,9 +13,9 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from classifier import imports
 from classifier.admin.lists import Quick
 from classifier.detector.errors import DatasetError
+from classifier.labelling import imports
 from classifier.models import ImportBatch
 
 

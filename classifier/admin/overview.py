@@ -7,7 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from classifier import drift
+from classifier.learning import drift
 
 
 def drift_view(request: HttpRequest) -> HttpResponse:

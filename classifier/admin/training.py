@@ -10,9 +10,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path, reverse
 
-from classifier import runs
 from classifier.admin.lists import Quick, ReadOnly
 from classifier.detector.errors import DetectorError
+from classifier.learning import runs
 from classifier.models import DatasetVersion, Measurement, TrainingRun
 from classifier.views.access import NOTHING_CHANGED
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, JpegImagePlugin
 
-from classifier.detector.audit import jpeg_quality
+from classifier.detector.images.quality import jpeg_quality
 from classifier.provenance.evidence import Evidence
 
 SAMPLINGS = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}

@@ -7,9 +7,9 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from classifier.intake.checks import size_in_words
 from classifier.models import DecidedBy, Image
-from classifier.reports import visible
-from classifier.services import size_in_words
+from classifier.results.report import visible
 
 register = template.Library()
 register.filter(size_in_words)

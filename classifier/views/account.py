@@ -10,9 +10,10 @@ from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from classifier import services, takeout
-from classifier.forms import DeleteAccountForm
+from classifier.accounts import people
+from classifier.forms.saying import DeleteAccountForm
 from classifier.models import Image
+from classifier.results import takeout
 
 
 @login_required
@@ -29,7 +30,7 @@ def delete_account(request: HttpRequest) -> HttpResponse:
     form = DeleteAccountForm(request.user, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         user = cast(User, request.user)
-        services.delete_account(user)
+        people.delete_account(user)
         logout(request)
         messages.success(request, "Your account and everything in it were deleted.")
         return redirect("home")

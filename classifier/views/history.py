@@ -7,10 +7,10 @@ from django.shortcuts import redirect, render
 from django.template.defaultfilters import pluralize
 from django.views.decorators.http import require_GET, require_POST
 
-from classifier import dialogue, reports, services
-from classifier import history as listing
-from classifier.forms import HistoryForm
+from classifier.forms.filtering import HistoryForm
+from classifier.intake import retention, submitting
 from classifier.models import Image, ImageQuerySet
+from classifier.results import listing, report
 
 COMPARED = 6
 
@@ -39,7 +39,7 @@ def history_csv(request: HttpRequest) -> StreamingHttpResponse:
     """The filtered list, all pages of it."""
     images = listing.all_of(_mine(request), HistoryForm(request.GET, owner=request.user))
     rows = images.select_related("verdict__detector").prefetch_related("evidence").iterator(chunk_size=500)
-    response = StreamingHttpResponse(reports.csv_rows(rows), content_type="text/csv; charset=utf-8")
+    response = StreamingHttpResponse(report.csv_rows(rows), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="aidetect-history.csv"'
     return response
 
@@ -47,7 +47,7 @@ def history_csv(request: HttpRequest) -> StreamingHttpResponse:
 @login_required
 @require_POST
 def history_delete(request: HttpRequest) -> HttpResponse:
-    count = services.delete_images(_chosen(request))
+    count = retention.delete_images(_chosen(request))
     messages.success(request, f"{count} image{pluralize(count)} deleted, with verdicts and files.")
     return redirect("history")
 
@@ -55,7 +55,7 @@ def history_delete(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def history_again(request: HttpRequest) -> HttpResponse:
-    count = dialogue.analyse_again(_chosen(request))
+    count = submitting.analyse_again(_chosen(request))
     messages.success(request, f"{count} image{pluralize(count)} will be analysed again by the active detector.")
     return redirect("history")
 

@@ -11,8 +11,8 @@ from django.shortcuts import redirect, render, resolve_url
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
-from classifier import services
-from classifier.forms import Chosen, UploadForm
+from classifier.forms.uploading import Chosen, UploadForm
+from classifier.intake import submitting
 from classifier.models import Image
 
 NEWS_DAYS = 14
@@ -56,7 +56,7 @@ def _accept(request: HttpRequest, form: UploadForm) -> str:
     """Submit the good files, leave a message for each other one; returns where to go."""
     chosen: Chosen = form.cleaned_data["images"]
     consent = form.cleaned_data.get("consent", False)
-    submissions = services.submit_images(cast(User, request.user), chosen.accepted, consent)
+    submissions = submitting.submit_images(cast(User, request.user), chosen.accepted, consent)
     for sentence in chosen.rejected:
         messages.error(request, sentence)
     for submission in submissions:

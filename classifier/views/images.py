@@ -14,8 +14,9 @@ from django.utils import timezone
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from classifier import dialogue, services
-from classifier.forms import DisputeForm
+from classifier.forms.saying import DisputeForm
+from classifier.intake import retention, submitting
+from classifier.labelling import disputes
 from classifier.models import Claim, Image, Share
 from classifier.views.access import (
     NOTHING_CHANGED,
@@ -109,7 +110,7 @@ def image_heat_toggle(request: HttpRequest, uuid: UUID) -> HttpResponse:
 def image_again(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Once more with the active detector, whether it failed or not."""
     found = own_image(request, uuid)
-    if not dialogue.analyse_again(Image.objects.filter(pk=found.pk)):
+    if not submitting.analyse_again(Image.objects.filter(pk=found.pk)):
         messages.info(request, f"{found.name} is being analysed already.")
     return redirect(found)
 
@@ -118,7 +119,7 @@ def image_again(request: HttpRequest, uuid: UUID) -> HttpResponse:
 @require_POST
 def image_delete(request: HttpRequest, uuid: UUID) -> HttpResponse:
     found = own_image(request, uuid)
-    services.delete_images(Image.objects.filter(pk=found.pk))
+    retention.delete_images(Image.objects.filter(pk=found.pk))
     messages.success(request, f"{found.name} was deleted, with its verdict and its files.")
     return redirect("history")
 
@@ -129,7 +130,7 @@ def image_consent(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Give or withdraw consent to review, at any time."""
     found = own_image(request, uuid)
     consent = request.POST.get("consent") == "yes"
-    dialogue.set_consent(found, consent)
+    disputes.set_consent(found, consent)
     messages.success(
         request,
         f"Thank you. Staff may look at {found.name} now, and it may be used to improve the detector."
@@ -149,7 +150,7 @@ def image_dispute(request: HttpRequest, uuid: UUID) -> HttpResponse:
         return redirect(found)
     if request.method == "POST" and form.is_valid():
         said = form.cleaned_data
-        if dialogue.dispute(found, Claim(said["claim"]), said["how"], said["category"]):
+        if disputes.dispute(found, Claim(said["claim"]), said["how"], said["category"]):
             messages.success(request, "Thank you. A person will look at it; the answer appears on this page.")
         else:
             messages.info(request, "This verdict is disputed already; a person will look at it.")
@@ -161,6 +162,6 @@ def image_dispute(request: HttpRequest, uuid: UUID) -> HttpResponse:
 @require_POST
 def image_dispute_withdraw(request: HttpRequest, uuid: UUID) -> HttpResponse:
     found = own_image(request, uuid)
-    if dialogue.withdraw_dispute(found):
+    if disputes.withdraw_dispute(found):
         messages.success(request, "Your dispute was withdrawn.")
     return redirect(found)

@@ -6,9 +6,9 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_GET
 
-from classifier import services
-from classifier.detector import modelcard
+from classifier.detector.measuring import model_card
 from classifier.models import Detector
+from classifier.registry import detectors
 
 HEADLINE = (
     ("accuracy", "Accuracy", "of all images were told right"),
@@ -26,10 +26,10 @@ PLOTS = (
 @login_required
 @require_GET
 def metrics(request: HttpRequest) -> HttpResponse:
-    detector = services.active_detector()
+    detector = detectors.active()
     plots = [plot for plot in PLOTS if (detector.folder / f"{plot[0]}.svg").is_file()]
     context = {"detector": detector, "headline": HEADLINE, "plots": plots}
-    context |= {"failures": modelcard.FAILURES, "misuse": modelcard.MISUSE}
+    context |= {"failures": model_card.FAILURES, "misuse": model_card.MISUSE}
     return render(request, "classifier/metrics.html", context)
 
 

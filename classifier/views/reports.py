@@ -11,9 +11,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from classifier import dialogue, reports
-from classifier.forms import ShareForm
+from classifier.forms.saying import ShareForm
 from classifier.models import Image, Share, State
+from classifier.results import report, sharing
 from classifier.templatetags.verdicts import conclusion
 from classifier.views.access import own_image, stored_file
 
@@ -29,9 +29,7 @@ def _done(image: Image) -> Image:
 @require_GET
 def report_json(request: HttpRequest, uuid: UUID) -> JsonResponse:
     found = _done(own_image(request, uuid))
-    response = JsonResponse(
-        reports.as_dict(found, private=True), json_dumps_params={"indent": 1, "ensure_ascii": False}
-    )
+    response = JsonResponse(report.as_dict(found, private=True), json_dumps_params={"indent": 1, "ensure_ascii": False})
     response["Content-Disposition"] = f'attachment; filename="aidetect-{found.sha256[:12]}.json"'
     return response
 
@@ -43,7 +41,7 @@ def report_pdf(request: HttpRequest, uuid: UUID) -> HttpResponse:
 
 
 def _pdf(image: Image, private: bool) -> HttpResponse:
-    response = HttpResponse(reports.as_pdf(image, private, conclusion(image)), content_type="application/pdf")
+    response = HttpResponse(report.as_pdf(image, private, conclusion(image)), content_type="application/pdf")
     response["Content-Disposition"] = f'attachment; filename="aidetect-{image.sha256[:12]}.pdf"'
     return response
 
@@ -54,7 +52,7 @@ def image_share(request: HttpRequest, uuid: UUID) -> HttpResponse:
     found = _done(own_image(request, uuid))
     form = ShareForm(request.POST)
     if form.is_valid():
-        dialogue.share(found, form.cleaned_data["days"])
+        sharing.share(found, form.cleaned_data["days"])
         messages.success(request, "The link is below. Whoever has it sees the report and a preview, not the original.")
     else:
         messages.error(request, "Choose for how many days the link should work.")
@@ -65,7 +63,7 @@ def image_share(request: HttpRequest, uuid: UUID) -> HttpResponse:
 @require_POST
 def image_unshare(request: HttpRequest, uuid: UUID) -> HttpResponse:
     found = own_image(request, uuid)
-    dialogue.revoke_shares(found)
+    sharing.revoke_shares(found)
     messages.success(request, "Revoked: nobody can open the report any more but you.")
     return redirect(f"{found.get_absolute_url()}#share")
 
@@ -90,7 +88,7 @@ def _unlisted(response: Response) -> Response:
 def shared(request: HttpRequest, token: str) -> HttpResponse:
     """The report for people without an account: no original, no place, no way to the owner."""
     found = _shared(token)
-    context = {"image": found, "report": reports.as_dict(found, private=False), "token": token}
+    context = {"image": found, "report": report.as_dict(found, private=False), "token": token}
     return _unlisted(render(request, "classifier/shared.html", context))
 
 

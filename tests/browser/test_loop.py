@@ -10,9 +10,10 @@ COUNT = 12
 PATIENCE = 90_000
 """Milliseconds: two cores judge, train and draw at once here."""
 CANDIDATES = """
-from classifier import services
+from classifier import wakeups
+from classifier.registry import detectors
 from tests.loop import another
-active = services.active_detector()
+active = detectors.active()
 another(active, "accuses-all", fake_below=0.9999, real_above=0.99995, largest_jump=None)
 another(active, "says-real", fake_below=0.0, real_above=0.00001, largest_jump=None)
 """

@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 
-from classifier.detector import audit, manifest
-from classifier.detector.manifest import Row
+from classifier.detector.data import manifest
+from classifier.detector.data.manifest import Row
+from classifier.detector.images.quality import describe
+from classifier.detector.measuring import shortcuts
 from tests.pictures import encoded, jpeg, photo
 
 
@@ -21,16 +23,16 @@ def rows(count=200, **columns):
 
 
 def found(some, feature, source=""):
-    return next(f.auc for f in audit.findings(some) if (f.feature, f.source) == (feature, source))
+    return next(f.auc for f in shortcuts.findings(some) if (f.feature, f.source) == (feature, source))
 
 
 @pytest.mark.parametrize("quality", [10, 30, 50, 75, 90, 95, 100])
 def test_the_quality_that_a_jpeg_was_saved_with_is_found(quality):
-    assert audit.describe(jpeg(quality=quality))["quality"] == str(quality)
+    assert describe(jpeg(quality=quality))["quality"] == str(quality)
 
 
 def test_a_file_is_described_without_its_pixels():
-    assert audit.describe(encoded(photo(50, 40), "PNG")) == {
+    assert describe(encoded(photo(50, 40), "PNG")) == {
         "format": "PNG",
         "width": "50",
         "height": "40",
@@ -51,8 +53,8 @@ def test_a_planted_shortcut_is_found_and_an_honest_feature_is_not():
 
 def test_sources_with_one_class_are_left_out_but_counted_as_a_shortcut():
     some = [Row(str(n), ("FAKE", "REAL")[n % 2], ("ai", "camera")[n % 2], width="9", height="9") for n in range(20)]
-    assert {f.source for f in audit.findings(some)} == {""}
-    assert audit.source_alone(some) == 1.0
+    assert {f.source for f in shortcuts.findings(some)} == {""}
+    assert shortcuts.source_alone(some) == 1.0
 
 
 def test_contradictory_groups_are_named():

@@ -4,10 +4,11 @@ import keras
 import numpy as np
 import pytest
 
-from classifier.detector import explanation, starting
-from classifier.detector.bundle import Card, LoadedDetector, read_model
 from classifier.detector.errors import DetectorError
-from classifier.detector.networks import APPLICATIONS, build
+from classifier.detector.networks.architectures import APPLICATIONS, build
+from classifier.detector.serving import heat_map
+from classifier.detector.serving.bundle import Card, LoadedDetector, read_model
+from classifier.detector.training import initial_weights
 from tests.pictures import photo
 
 
@@ -36,7 +37,7 @@ def test_imagenet_weights_reach_the_layers_they_belong_to(built, monkeypatch):
     source = getattr(keras.applications, name)(include_top=False, weights=None, input_shape=(224, 224, 3))
     monkeypatch.setattr(keras.applications, name, lambda **options: source)
     logit = model.get_layer("logit").get_weights()
-    starting.load_start(model, "imagenet")
+    initial_weights.load_start(model, "imagenet")
     pixels = batch()
     scaled = {"-1…1": pixels / 127.5 - 1, "own": pixels}.get(scaling)
     if scaled is None:
@@ -53,17 +54,17 @@ def test_without_the_network_it_says_what_to_do(built, monkeypatch):
     model, _ = built
     monkeypatch.setattr(keras.applications, APPLICATIONS[model.name][0], unreachable)
     with pytest.raises(DetectorError, match=r"no route to host.*begin from a file"):
-        starting.load_start(model, "imagenet")
+        initial_weights.load_start(model, "imagenet")
 
 
 def test_imagenet_is_not_for_networks_of_our_own():
     with pytest.raises(DetectorError, match="mobilenetv2"):
-        starting.load_start(build("patch")[0], "imagenet")
+        initial_weights.load_start(build("patch")[0], "imagenet")
 
 
 def test_its_heat_map_has_positions(built):
     model, spec = built
     detector = LoadedDetector(Card("v", model.name, "", spec, 1.0, 0.4, 0.6, 0, {}, {}), model)
     picture = photo(300, 240)
-    heat = explanation.heat_map(detector, detector.views(picture), picture.size)
+    heat = heat_map.heat_map(detector, detector.views(picture), picture.size)
     assert heat.shape == (28, 28) and heat.std() > 0

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from classifier.detector import crossvalidation, trivial
-from classifier.detector.crossvalidation import group_folds, headline_folds, held_out, source_folds, two_class_sources
+from classifier.detector.data.manifest import Row, leaks
 from classifier.detector.errors import DatasetError
-from classifier.detector.manifest import Row, leaks
-from classifier.detector.training import predictor
+from classifier.detector.measuring import file_baseline, heldout
+from classifier.detector.measuring.heldout import group_folds, headline_folds, held_out, source_folds, two_class_sources
+from classifier.detector.training.runner import predictor
 from tests.detector.test_training import QUICK, dataset
 
 
@@ -90,7 +90,7 @@ def test_a_killed_run_goes_on_with_the_folds_that_are_missing(rows, tmp_path):
 
     tested, logits = held_out(headline_folds(rows), predict, folder)
     assert asked == ["s0", "s1", "s2"]
-    figures = crossvalidation.headline(tested, logits)
+    figures = heldout.headline(tested, logits)
     assert [fold["n"] for fold in figures["folds"]] == [40, 40, 40] and figures["mean"]["auroc"] > 0.8
     (folder / "s1.json").unlink()
     again, same = held_out(headline_folds(rows), predict, folder)
@@ -99,7 +99,7 @@ def test_a_killed_run_goes_on_with_the_folds_that_are_missing(rows, tmp_path):
 
 def test_figures_follow_the_separation_and_carry_intervals():
     for shift, low, high in ((0.0, 0.4, 0.6), (2.0, 0.97, 1.0)):
-        figures = crossvalidation.headline(*pretend(shift=shift))
+        figures = heldout.headline(*pretend(shift=shift))
         edges = figures["intervals"]["auroc"]
         assert edges[0] < figures["mean"]["auroc"] < edges[1]
         assert low <= figures["mean"]["auroc"] <= high
@@ -110,14 +110,14 @@ def test_the_thresholds_of_a_source_are_fitted_on_the_others():
     rows, logits = pretend(shift=2.0)
     odd = np.array([row.source == "s3" for row in rows])
     logits[odd] -= 6
-    report = crossvalidation.overall(rows, logits)
+    report = heldout.overall(rows, logits)
     accused = {row["source"]: row["real_called_fake"] for row in report["sources"]}
     assert accused["s3"] > 0.8 and max(share for name, share in accused.items() if name != "s3") < 0.3
 
 
 def test_the_reliability_table_counts_every_image_once_and_falls_with_the_score():
     rows, logits = pretend(shift=1.0)
-    table = crossvalidation.reliability(rows, logits)["reliability"]
+    table = heldout.reliability(rows, logits)["reliability"]
     assert sum(row["n"] for row in table) == len(rows)
     assert table[0]["low"] == 0 and table[-1]["high"] == 1
     assert all(one["high"] == two["low"] for one, two in pairwise(table))
@@ -126,27 +126,27 @@ def test_the_reliability_table_counts_every_image_once_and_falls_with_the_score(
 
 def test_trivial_features_find_a_planted_shortcut_and_nothing_else():
     rows, _ = pretend()
-    honest = crossvalidation.headline(*held_out_in_memory(rows))["mean"]["auroc"]
+    honest = heldout.headline(*held_out_in_memory(rows))["mean"]["auroc"]
     planted = [dataclasses.replace(row, format="PNG" if row.label == "FAKE" else "JPEG") for row in rows]
     assert honest == pytest.approx(0.5, abs=0.01)
-    assert crossvalidation.headline(*held_out_in_memory(planted))["mean"]["auroc"] > 0.99
+    assert heldout.headline(*held_out_in_memory(planted))["mean"]["auroc"] > 0.99
 
 
 def held_out_in_memory(rows):
     with tempfile.TemporaryDirectory() as folder:
-        return held_out(headline_folds(rows), trivial.predict, Path(folder))
+        return held_out(headline_folds(rows), file_baseline.predict, Path(folder))
 
 
 def test_the_report_in_words_names_everything_that_was_measured():
     rows, logits = pretend()
     measured = {
         "architecture": "fusion",
-        "headline": crossvalidation.headline(rows, logits),
-        "sources": crossvalidation.overall(rows, logits),
-        "reliability": crossvalidation.reliability(rows, logits),
+        "headline": heldout.headline(rows, logits),
+        "sources": heldout.overall(rows, logits),
+        "reliability": heldout.reliability(rows, logits),
         "baselines": {"cnn32": {part: {"auroc": 0.51, "balanced_accuracy": 0.5} for part in ("headline", "sources")}},
         "tiers": {"web": {"auroc": 0.7, "balanced_accuracy": 0.65}},
     }  # fmt: skip
-    text = crossvalidation.markdown(measured)
+    text = heldout.markdown(measured)
     for wanted in ("| cnn32 | 0.51 |", "| web | 0.7 |", "| s11 |", "| s0 / g0 |", "Reliability", "95 % interval"):
         assert wanted in text

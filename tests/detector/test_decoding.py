@@ -4,8 +4,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from classifier.detector.decoding import Limits, read_header, read_rgb, verify
 from classifier.detector.errors import UnreadableImage
+from classifier.detector.images.decoding import Limits, read_header, read_rgb, verify
 from tests.pictures import encoded, jpeg, photo
 
 SEEDS = {

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from classifier.detector.fitness import FLATTEST, flat_share, unfit
+from classifier.detector.images.suitability import FLATTEST, flat_share, unfit
 from tests.pictures import photo
 
 

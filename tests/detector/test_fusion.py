@@ -7,16 +7,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from classifier.detector import bundle, linear
-from classifier.detector.bundle import Card, LoadedDetector
-from classifier.detector.decoding import read_rgb
-from classifier.detector.manifest import Row
-from classifier.detector.networks import build
-from classifier.detector.preprocessing import Preprocessing, prepare
-from classifier.detector.ridge import balance, fit_ridge
-from classifier.detector.starting import load_start
-from classifier.detector.traces import SYMMETRIC, HighPass, Traces
-from classifier.detector.training import Config, train
+from classifier.detector.data.manifest import Row
+from classifier.detector.images.decoding import read_rgb
+from classifier.detector.images.preprocessing import Preprocessing, prepare
+from classifier.detector.networks.architectures import build
+from classifier.detector.networks.traces import SYMMETRIC, HighPass, Traces
+from classifier.detector.serving import bundle
+from classifier.detector.serving.bundle import Card, LoadedDetector
+from classifier.detector.stats.ridge import balance, fit_ridge
+from classifier.detector.training import linear
+from classifier.detector.training.initial_weights import load_start
+from classifier.detector.training.runner import Config, train
 from tests.pictures import photo
 
 SPEC = Preprocessing(view="both", size=224, grid=1, jpeg_quality=90, joint=True)

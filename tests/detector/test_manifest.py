@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from classifier.detector import manifest
+from classifier.detector.data import manifest
+from classifier.detector.data.manifest import Row
 from classifier.detector.errors import DatasetError
-from classifier.detector.manifest import Row
 from tests.pictures import encoded, jpeg, photo
 
 

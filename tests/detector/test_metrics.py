@@ -3,10 +3,10 @@ import math
 import numpy as np
 import pytest
 
-from classifier.detector import calibration, metrics
-from classifier.detector.evaluation import markdown, report
+from classifier.detector.data.manifest import Row
 from classifier.detector.labels import CLASS_NAMES, outcome_of
-from classifier.detector.manifest import Row
+from classifier.detector.measuring.evaluation import markdown, report
+from classifier.detector.stats import calibration, classification
 
 TARGETS = np.array([1, 1, 1, 0, 0, 0, 0, 0])
 SCORES = np.array([0.9, 0.7, 0.4, 0.6, 0.3, 0.2, 0.1, 0.05])
@@ -17,7 +17,7 @@ def test_the_class_order_is_pinned():
 
 
 def test_figures_by_hand():
-    values = dict(metrics.summary(TARGETS, SCORES))
+    values = dict(classification.summary(TARGETS, SCORES))
     assert values["accuracy"] == 6 / 8
     assert values["precision"] == values["recall"] == values["f1"] == pytest.approx(2 / 3)
     assert values["balanced_accuracy"] == pytest.approx((2 / 3 + 4 / 5) / 2)
@@ -26,22 +26,22 @@ def test_figures_by_hand():
 
 
 def test_ties_count_half_and_one_class_has_no_auroc():
-    assert metrics.auroc(np.array([0, 1, 0, 1]), np.full(4, 0.5)) == 0.5
-    assert math.isnan(metrics.auroc(np.ones(3), np.array([0.1, 0.2, 0.3])))
+    assert classification.auroc(np.array([0, 1, 0, 1]), np.full(4, 0.5)) == 0.5
+    assert math.isnan(classification.auroc(np.ones(3), np.array([0.1, 0.2, 0.3])))
 
 
 def test_the_roc_curve_ends_at_both_corners_and_its_area_is_the_auroc():
     rng = np.random.default_rng(0)
     targets, scores = rng.integers(0, 2, 300), rng.random(300).round(2)
-    false, true = metrics.roc_curve(targets, scores)
+    false, true = classification.roc_curve(targets, scores)
     assert (false[0], true[0], false[-1], true[-1]) == (0, 0, 1, 1)
-    assert np.trapezoid(true, false) == pytest.approx(metrics.auroc(targets, scores))
+    assert np.trapezoid(true, false) == pytest.approx(classification.auroc(targets, scores))
 
 
 def test_wilson_against_a_published_example():
-    low, high = metrics.wilson(81, 263)  # Newcombe 1998, table I: 0.2553 to 0.3662
+    low, high = classification.wilson(81, 263)  # Newcombe 1998, table I: 0.2553 to 0.3662
     assert (round(low, 4), round(high, 4)) == (0.2553, 0.3662)
-    assert metrics.wilson(0, 0) == (0.0, 1.0)
+    assert classification.wilson(0, 0) == (0.0, 1.0)
 
 
 def test_bootstrap_intervals_hold_the_value_and_shrink_with_n():
@@ -50,8 +50,8 @@ def test_bootstrap_intervals_hold_the_value_and_shrink_with_n():
     def interval(n):
         targets = np.arange(n) % 2
         scores = np.clip(targets * 0.3 + rng.random(n) * 0.7, 0, 1)
-        low, high = metrics.bootstrap(targets, scores, ("auroc",), rounds=200)["auroc"]
-        assert low < metrics.auroc(targets, scores) < high
+        low, high = classification.bootstrap(targets, scores, ("auroc",), rounds=200)["auroc"]
+        assert low < classification.auroc(targets, scores) < high
         return high - low
 
     assert interval(1000) < interval(60) / 2
@@ -61,8 +61,8 @@ def test_calibration_error_of_honest_and_of_boastful_scores():
     rng = np.random.default_rng(2)
     scores = rng.random(20_000)
     targets = (rng.random(20_000) < scores).astype(int)
-    assert metrics.calibration_error(targets, scores) < 0.02
-    assert metrics.calibration_error(np.arange(100) % 2, np.full(100, 0.99)) > 0.4
+    assert classification.calibration_error(targets, scores) < 0.02
+    assert classification.calibration_error(np.arange(100) % 2, np.full(100, 0.99)) > 0.4
 
 
 def test_the_temperature_that_was_planted_is_found():

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from classifier.detector.augmentation import augment, blur, compress, erase, jitter, rescale, zoom
-from classifier.detector.decoding import read_rgb, to_rgb
-from classifier.detector.preprocessing import Preprocessing, prepare, prepare_one, reencode, scale_down
+from classifier.detector.images.decoding import read_rgb, to_rgb
+from classifier.detector.images.preprocessing import Preprocessing, prepare, prepare_one, reencode, scale_down
+from classifier.detector.training.augmentation import augment, blur, compress, erase, jitter, rescale, zoom
 from tests.pictures import encoded, photo
 
 CROPS = Preprocessing(view="crops", size=32, grid=3, jpeg_quality=None)

@@ -5,11 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from classifier.detector import judgement, robustness
-from classifier.detector.bundle import Card, LoadedDetector
-from classifier.detector.judgement import judge
-from classifier.detector.networks import build
-from classifier.detector.preprocessing import Preprocessing
+from classifier.detector.images.preprocessing import Preprocessing
+from classifier.detector.measuring import attacks
+from classifier.detector.networks.architectures import build
+from classifier.detector.serving import judgement, stability
+from classifier.detector.serving.bundle import Card, LoadedDetector
+from classifier.detector.serving.judgement import judge
 from tests.detector.test_training import QUICK, dataset
 from tests.pictures import photo
 
@@ -41,8 +42,8 @@ def test_only_verdicts_that_would_be_given_are_tested_for_stability():
     said = judge(detector, [views(0.9), views(0.5), views(0.1)])
     assert [one.outcome for one in said] == ["REAL", "INCONCLUSIVE", "FAKE"]
     assert [one.reason for one in said] == ["", judgement.BETWEEN, ""]
-    assert list(said[0].stability) == list(robustness.MILD) and said[1].stability == {}
-    assert detector.asked == [3, 2 * len(robustness.MILD)]
+    assert list(said[0].stability) == list(stability.MILD) and said[1].stability == {}
+    assert detector.asked == [3, 2 * len(stability.MILD)]
 
 
 def test_a_verdict_that_mild_changes_overturn_is_not_given():
@@ -53,9 +54,9 @@ def test_a_verdict_that_mild_changes_overturn_is_not_given():
 
 def test_a_score_that_jumps_further_than_usual_gives_no_verdict_either():
     others = np.array([0.9, 0.999])
-    assert robustness.settled("REAL", 0.9, others) == "REAL"
-    assert robustness.settled("REAL", 0.9, others, largest_jump=5.0) == "REAL"
-    assert robustness.settled("REAL", 0.9, others, largest_jump=2.0) == "INCONCLUSIVE"
+    assert stability.settled("REAL", 0.9, others) == "REAL"
+    assert stability.settled("REAL", 0.9, others, largest_jump=5.0) == "REAL"
+    assert stability.settled("REAL", 0.9, others, largest_jump=2.0) == "INCONCLUSIVE"
 
 
 def test_nothing_is_asked_of_the_network_for_no_images():
@@ -68,18 +69,18 @@ class LoadedDetectorWithoutNetwork(Pretend):
         return np.zeros((0, 1))
 
 
-@pytest.mark.parametrize("name", robustness.MILD)
+@pytest.mark.parametrize("name", stability.MILD)
 def test_each_mild_change_changes_little(name):
     picture = photo(96, 96)
-    before, after = np.asarray(picture, int), np.asarray(robustness.MILD[name](picture), int)
+    before, after = np.asarray(picture, int), np.asarray(stability.MILD[name](picture), int)
     assert after.shape == before.shape and 0 < np.abs(after - before).mean() < 12
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    from classifier.detector import bundle
-    from classifier.detector.decoding import read_rgb
-    from classifier.detector.training import train
+    from classifier.detector.images.decoding import read_rgb
+    from classifier.detector.serving import bundle
+    from classifier.detector.training.runner import train
 
     folder = tmp_path_factory.mktemp("attacked")
     rows = dataset(folder, 160)
@@ -94,7 +95,7 @@ def test_attacks_stay_within_their_bound_and_lower_the_score_of_the_true_class(t
     loaded, images, targets = trained
     clean = loaded.logits(images)
     for steps in (1, 5):
-        attacked = robustness.attack(loaded, images, targets, epsilon=8, steps=steps)
+        attacked = attacks.attack(loaded, images, targets, epsilon=8, steps=steps)
         assert max(np.abs(new.astype(int) - old).max() for new, old in zip(attacked, images, strict=True)) <= 8
         moved = (loaded.logits(attacked) - clean) * np.where(targets == 1, -1, 1)
         assert np.mean(moved > 0) > 0.9
@@ -102,7 +103,7 @@ def test_attacks_stay_within_their_bound_and_lower_the_score_of_the_true_class(t
 
 def test_the_attack_report_says_what_happened_to_right_verdicts(trained):
     loaded, images, targets = trained
-    report = robustness.attack_report(loaded, images, targets)
+    report = attacks.attack_report(loaded, images, targets)
     assert [row["attack"] for row in report["attacks"]] == ["FGSM 2/255", "FGSM 8/255", "PGD 2/255", "PGD 8/255"]
     assert all(row["n"] >= 10 for row in report["attacks"])
     strength = [row["success"] for row in report["attacks"]]
@@ -116,7 +117,7 @@ def test_joint_networks_can_be_attacked_through_what_is_differentiable():
     picture = [detector.views(photo(240, 230))]
     clean = detector.logits(picture)[0]
     target = np.array([int(clean > 0)])
-    [attacked] = robustness.attack(detector, picture, target, epsilon=2, steps=1)
+    [attacked] = attacks.attack(detector, picture, target, epsilon=2, steps=1)
     assert attacked.dtype == np.uint8 and 0 < np.abs(attacked.astype(int) - picture[0]).max() <= 2
 
 
@@ -125,16 +126,16 @@ def test_a_joint_network_looks_at_changed_crops_again_and_remembers_the_whole_vi
     detector = LoadedDetector(Card("v", "fusion", "", spec, 1.0, 0.4, 0.6, 0, {}, {}), model)
     images = [detector.views(photo(300 + 40 * number, 280, seed=number)) for number in range(3)]
     seen = detector.see(images)
-    copies = [copy for views in images for copy in robustness.re_encoded(views, joint=True)]
-    afresh = detector.see(copies).reshape(3, len(robustness.MILD), -1)
-    assert robustness.stability(detector, images, seen) == pytest.approx(detector.scores_of(afresh), abs=1e-4)
-    for place, (copy, views) in enumerate(zip(copies[: len(robustness.MILD)], [images[0]] * 4, strict=True)):
+    copies = [copy for views in images for copy in stability.re_encoded(views, joint=True)]
+    afresh = detector.see(copies).reshape(3, len(stability.MILD), -1)
+    assert stability.stability(detector, images, seen) == pytest.approx(detector.scores_of(afresh), abs=1e-4)
+    for place, (copy, views) in enumerate(zip(copies[: len(stability.MILD)], [images[0]] * 4, strict=True)):
         assert np.any(copy[1] != views[1])
-        assert np.any(copy[0] != views[0]) == (place == robustness.ON_EVERY_VIEW)
+        assert np.any(copy[0] != views[0]) == (place == stability.ON_EVERY_VIEW)
     again = detector.see_again(seen, [copies[0], copies[4], copies[8]])
     assert again[:, 0] == pytest.approx(afresh[:, 0], abs=1e-3) and np.abs(again[:, 0] - seen).max() > 0.01
 
 
 def test_disagreement_is_the_largest_jump_of_the_log_odds():
-    jumps = robustness.disagreement(np.array([0.5, 0.9]), np.array([[0.5, 0.5], [0.9, 0.1]]))
+    jumps = stability.disagreement(np.array([0.5, 0.9]), np.array([[0.5, 0.5], [0.9, 0.1]]))
     assert jumps == pytest.approx([0, 2 * np.log(9)])

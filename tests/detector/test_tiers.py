@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from classifier.detector.tiers import TIERS
+from classifier.detector.measuring.tiers import TIERS
 from tests.pictures import photo
 
 PICTURE = photo(256, 200, 1)

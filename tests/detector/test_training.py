@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from classifier.detector import bundle, manifest, training
+from classifier.detector.data import manifest
+from classifier.detector.data.manifest import Row
 from classifier.detector.errors import BundleError, DatasetError, DetectorError
+from classifier.detector.images.preprocessing import Preprocessing
 from classifier.detector.labels import CLASS_NAMES
-from classifier.detector.manifest import Row
-from classifier.detector.networks import ARCHITECTURES, build
-from classifier.detector.preprocessing import Preprocessing
-from classifier.detector.training import Batches, Config, train
+from classifier.detector.networks.architectures import ARCHITECTURES, build
+from classifier.detector.serving import bundle
+from classifier.detector.training import runner
+from classifier.detector.training.runner import Batches, Config, train
 from tests.pictures import photo
 
 QUICK = Config("cnn32", "quick", epochs=6, batch=16, learning_rate=3e-3, augment=False, label_smoothing=0, patience=10)
@@ -119,8 +121,8 @@ def test_many_images_in_one_batch_score_as_each_alone(trained):
 @pytest.mark.parametrize("view", ["whole", "crops", "both"])
 def test_training_draws_the_pixels_that_serving_would_see(tmp_path, view):
     """One large picture, no scaled-down copy in the manifest: whole views must come out alike, crops come from it."""
-    from classifier.detector.decoding import read_rgb
-    from classifier.detector.preprocessing import prepare
+    from classifier.detector.images.decoding import read_rgb
+    from classifier.detector.images.preprocessing import prepare
 
     photo(600, 400).save(tmp_path / "a.png")
     spec = Preprocessing(view=view, size=64, grid=2, jpeg_quality=90)
@@ -210,8 +212,8 @@ def test_the_quantised_imagenet_weights_classify_as_in_tensorflow_lite():
     """Needs shared/data: the de-quantised network must agree with TensorFlow Lite on what it sees."""
     import tensorflow as tf
 
-    from classifier.detector.networks import mobilenet
-    from classifier.detector.starting import _convolutions, load_start
+    from classifier.detector.networks.architectures import mobilenet
+    from classifier.detector.training.initial_weights import _convolutions, load_start
 
     path = Path(__file__).parents[3] / "shared/data/pretrained/mobilenet_v2_1.0_224_quant.tflite"
     if not path.is_file():
@@ -233,7 +235,7 @@ def test_the_quantised_imagenet_weights_classify_as_in_tensorflow_lite():
 
 
 def test_plots_are_svg_with_text(trained, tmp_path):
-    from classifier.detector import plots
+    from classifier.detector.measuring import plots
 
     paths = plots.write(trained[2].report, tmp_path)
     assert sorted(path.name for path in paths) == ["accuracy.svg", "confusion.svg", "loss.svg", "roc.svg"]
@@ -246,4 +248,4 @@ def test_progress_reports_are_complete(trained):
     assert {"epoch", "epochs", "seconds", "loss", "accuracy", "val_loss", "val_accuracy", "val_auroc"} <= set(
         trained[3][0]
     )
-    assert training.Config().architecture == "patch"
+    assert runner.Config().architecture == "patch"

@@ -5,9 +5,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from classifier import services
-from classifier.detector import manifest
+from classifier.detector.data import manifest
 from classifier.detector.errors import DetectorError
+from classifier.registry import detectors
 
 
 class Command(BaseCommand):
@@ -24,10 +24,10 @@ class Command(BaseCommand):
         parser.add_argument("--save", action="store_true", help="put the figures into the bundle and its model card")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from classifier.retraining import attacked
+        from classifier.worker.candidates import attacked
 
         try:
-            detector = services.find_detector(options["detector"])
+            detector = detectors.find(options["detector"])
             rows = manifest.read(options["manifest"])
             report = attacked(detector, rows, options["images"], options["seed"], options["save"])
         except DetectorError as error:

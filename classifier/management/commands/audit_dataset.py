@@ -4,8 +4,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from classifier.detector import audit, manifest, suspects
+from classifier.detector.data import manifest
 from classifier.detector.errors import DatasetError
+from classifier.detector.measuring import label_errors, shortcuts
 
 
 class Command(BaseCommand):
@@ -23,20 +24,22 @@ class Command(BaseCommand):
         try:
             rows = manifest.read(options["manifest"])
             found = (
-                suspects.suspects(rows, suspects.held_out_logits(options["held_out"])) if options["held_out"] else []
+                label_errors.suspects(rows, label_errors.held_out_logits(options["held_out"]))
+                if options["held_out"]
+                else []
             )
         except DatasetError as error:
             raise CommandError(str(error)) from error
         for line in manifest.count_lines(rows):
             self.stdout.write(line)
-        self.stdout.write(f"\nKnowing the source alone: {audit.source_alone(rows):.0%} right")
+        self.stdout.write(f"\nKnowing the source alone: {shortcuts.source_alone(rows):.0%} right")
         self.stdout.write(f"\n{'feature':<16} {'source':<24} {'AUC':>5} {'n':>6}")
-        for finding in audit.findings(rows):
-            mark = "  SHORTCUT" if finding.auc >= audit.SHORTCUT else ""
+        for finding in shortcuts.findings(rows):
+            mark = "  SHORTCUT" if finding.auc >= shortcuts.SHORTCUT else ""
             place = finding.source or "(all)"
             self.stdout.write(f"{finding.feature:<16} {place:<24} {finding.auc:>5.2f} {finding.n:>6}{mark}")
         if found:
-            suspects.contact_sheet(found).save(options["sheet"], quality=88)
+            label_errors.contact_sheet(found).save(options["sheet"], quality=88)
             self.stdout.write(f"\n{len(found)} labels that held-out scores contradict most: {options['sheet']}")
         if mixed := manifest.contradictions(rows):
             self.stdout.write(f"\n{len(mixed)} near-duplicate groups hold both classes, the first: {mixed[0]}")

@@ -4,9 +4,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from classifier import services
 from classifier.detector.errors import DetectorError
-from classifier.management.paths import expand
+from classifier.management.arguments import expand
+from classifier.registry import detectors
 
 
 class Command(BaseCommand):
@@ -20,10 +20,10 @@ class Command(BaseCommand):
         parser.add_argument("--detector", help="version; default: the active one")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from classifier.inference import classify_files
+        from classifier.worker.loop import classify_files
 
         try:
-            detector = services.find_detector(options["detector"])
+            detector = detectors.find(options["detector"])
             results = classify_files(detector, expand(options["paths"]))
             read = [self.show(result, options["format"]) for result in results]
         except DetectorError as error:

@@ -2,10 +2,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from classifier import datasets, promotion, services
 from classifier.detector.errors import DetectorError
-from classifier.management.datasets import version_numbered
+from classifier.learning import gate, versions
+from classifier.management.arguments import version_numbered
 from classifier.management.progress import counter
+from classifier.registry import detectors
 
 
 class Command(BaseCommand):
@@ -20,16 +21,16 @@ class Command(BaseCommand):
         parser.add_argument("--dataset", type=int, help="number of a version; default: the newest")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from classifier.trainer import measured_now
+        from classifier.worker.trainer import measured_now
 
         version = version_numbered(options["dataset"])
         try:
-            pair = [services.find_detector(options[name]) for name in ("first", "second")]
+            pair = [detectors.find(options[name]) for name in ("first", "second")]
             first, second = (measured_now(one, version, counter(f"Measuring {one}")) for one in pair)
-            labels = {row.sha256: row.label for row in datasets.rows_of(version)}
+            labels = {row.sha256: row.label for row in versions.rows_of(version)}
         except DetectorError as error:
             raise CommandError(str(error)) from error
-        found = promotion.compare(first, second, labels)
+        found = gate.compare(first, second, labels)
         self.stdout.write(f"{first.report['n']} test images of {version}\n{'':<20} {pair[0]!s:>24} {pair[1]!s:>24}")
         for title, one, other, _ in found.figures:
             cells = ("–" if value is None else f"{value:.3f}" for value in (one, other))

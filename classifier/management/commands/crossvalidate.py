@@ -4,7 +4,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from classifier.detector import manifest
+from classifier.detector.data import manifest
 from classifier.detector.errors import DetectorError
 from classifier.management.progress import counter
 
@@ -32,8 +32,8 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, default=0)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from classifier.detector.training import Config
-        from classifier.heldout import cross_validate, cross_validate_within
+        from classifier.detector.training.runner import Config
+        from classifier.worker.crossvalidation import cross_validate, cross_validate_within
 
         names = ("architecture", "epochs", "minutes", "learning_rate", "start", "seed")
         config = Config(**{name: options[name] for name in names}, augment=not options["no_augmentation"])

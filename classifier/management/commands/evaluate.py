@@ -5,11 +5,11 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from classifier import services
-from classifier.detector import manifest
+from classifier.detector.data import manifest
 from classifier.detector.errors import DetectorError
-from classifier.management.datasets import version_numbered
+from classifier.management.arguments import version_numbered
 from classifier.management.progress import counter
+from classifier.registry import detectors
 
 
 class Command(BaseCommand):
@@ -24,13 +24,13 @@ class Command(BaseCommand):
         parser.add_argument("--output", type=Path, help="folder for report.md, report.json and the SVG plots")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from classifier.detector.evaluation import markdown
-        from classifier.retraining import measure, write_report
+        from classifier.detector.measuring.evaluation import markdown
+        from classifier.worker.candidates import measure, write_report
 
         if options["dataset"]:
             options["manifest"] = version_numbered(options["dataset"]).manifest
         try:
-            detector = services.find_detector(options["detector"])
+            detector = detectors.find(options["detector"])
             rows = [row for row in manifest.read(options["manifest"]) if options["split"] in ("all", row.split)]
             report = measure(detector, rows, counter("Measuring"), options["tiers"])
         except DetectorError as error:

@@ -3,8 +3,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from classifier import services
 from classifier.detector.errors import DetectorError
+from classifier.registry import detectors
 
 
 class Command(BaseCommand):
@@ -19,10 +19,10 @@ class Command(BaseCommand):
         parser.add_argument("--detector", help="version; default: the active one")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from classifier.inference import explain
+        from classifier.worker.loop import explain
 
         try:
-            options["output"].write_bytes(explain(services.find_detector(options["detector"]), options["image"]))
+            options["output"].write_bytes(explain(detectors.find(options["detector"]), options["image"]))
         except (DetectorError, OSError) as error:
             raise CommandError(f"{options['image']}: {error}") from error
         self.stdout.write(f"{options['output']} is drawn. It shows where the detector looked, not proof.")

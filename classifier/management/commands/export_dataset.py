@@ -3,9 +3,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from classifier import datasets
 from classifier.detector.errors import DatasetError
-from classifier.management.datasets import version_numbered
+from classifier.learning import versions
+from classifier.management.arguments import version_numbered
 
 
 class Command(BaseCommand):
@@ -21,7 +21,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         version = version_numbered(options["number"])
         try:
-            count, gone = datasets.export(version, options["folder"])
+            count, gone = versions.export(version, options["folder"])
         except DatasetError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{count} images in {options['folder']}")

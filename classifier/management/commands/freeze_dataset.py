@@ -2,8 +2,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from classifier import datasets
 from classifier.detector.errors import DatasetError
+from classifier.learning import versions
 
 
 class Command(BaseCommand):
@@ -17,7 +17,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            version = datasets.freeze(None, options["note"])
+            version = versions.freeze(None, options["note"])
         except DatasetError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{version}: {version.summary['images']} images, digest {version.digest[:16]}")

@@ -4,9 +4,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from classifier.detector import manifest
+from classifier.detector.data import manifest
 from classifier.detector.errors import DatasetError
-from classifier.management import bringing
+from classifier.management import image_import
 from classifier.management.progress import counter
 
 
@@ -21,7 +21,7 @@ class Command(BaseCommand):
         parser.add_argument("folder", type=Path)
         parser.add_argument("--table", type=Path, help="CSV with path, label [, source, subset, kind, whole]; "
                             "default: manifest.csv in the folder, if there is one")  # fmt: skip
-        bringing.add_arguments(parser)
+        image_import.add_arguments(parser)
         parser.add_argument("--output", type=Path, default=settings.MANIFEST)
         parser.add_argument("--test-sources", default="", help="whole sources to measure on, separated by commas")
         parser.add_argument("--validation-sources", default="", help="whole sources for early stopping and calibration")
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         table = options["table"] or (folder / "manifest.csv" if (folder / "manifest.csv").is_file() else None)
         try:
             if options["as_images"]:
-                self.stdout.write(bringing.bring_in(folder, options, self.stderr))
+                self.stdout.write(image_import.bring_in(folder, options, self.stderr))
                 return
             rows, complaints = manifest.import_folder(folder, table, counter("Reading"))
             rows = [row for row in rows if options["kind"] in ("all", row.kind)]

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from classifier.management.paths import expand
+from classifier.management.arguments import expand
 from classifier.provenance.inspection import inspect
 from classifier.provenance.rules import decide
 

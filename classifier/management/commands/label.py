@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from classifier import opinions
-from classifier.management.people import staff_named
+from classifier.labelling import ground_truth
+from classifier.management.arguments import staff_named
 from classifier.models import GroundTruth, Image
 
 
@@ -31,7 +31,7 @@ class Command(BaseCommand):
             numbers = [int(name) for name in names if name.isdigit() and len(name) < 19]
             images = Image.objects.filter(sha256__in=names) | Image.objects.filter(pk__in=numbers)
             known = images.reviewable().count()
-            changed = opinions.label_images(images, by, GroundTruth(label), options["reason"][:300])
+            changed = ground_truth.label_images(images, by, GroundTruth(label), options["reason"][:300])
             self.stdout.write(f"{label}: {changed} changed, {known - changed} as before, {len(names)} named")
             contested = images.filter(contested=True).count()
             if contested:

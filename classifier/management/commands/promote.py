@@ -2,10 +2,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from classifier import promotion, services
 from classifier.detector.errors import DetectorError
+from classifier.learning import gate
 from classifier.management.progress import counter
 from classifier.models import Detector
+from classifier.registry import detectors
 
 
 class Command(BaseCommand):
@@ -21,22 +22,22 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        services.active_detector()
+        detectors.active()
         if not options["version"]:
             for detector in Detector.objects.all():
                 self.stdout.write(f"{'*' if detector.active else ' '} {detector.version}")
             return
-        from classifier.trainer import gate_now
+        from classifier.worker.trainer import gate_now
 
         try:
-            detector = services.find_detector(options["version"])
-            gate = gate_now(detector, counter("Measuring"))
-            for check in gate.checks:
+            detector = detectors.find(options["version"])
+            found = gate_now(detector, counter("Measuring"))
+            for check in found.checks:
                 self.stdout.write(
                     f"{'ok     ' if check.ok else 'refused'} {check.name}: {check.before} → {check.after}"
                 )
-            promotion.promote(detector, None, options["reason"], gate)
-        except promotion.PromotionRefused as error:
+            gate.promote(detector, None, options["reason"], found)
+        except gate.PromotionRefused as error:
             objections = "\n".join(f"- {objection}" for objection in error.objections)
             raise CommandError(
                 f"{detector} is not promoted:\n{objections}\nTo do it all the same: --reason WHY"

@@ -2,10 +2,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from classifier import services
 from classifier.detector.errors import DetectorError
 from classifier.management.progress import counter
 from classifier.models import Rescoring
+from classifier.registry import detectors
 
 
 class Command(BaseCommand):
@@ -19,17 +19,17 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            detector = services.active_detector()
+            detector = detectors.active()
         except DetectorError as error:
             raise CommandError(str(error)) from error
-        job = Rescoring.objects.open().filter(detector=detector).first() or services.rescore(detector)
+        job = Rescoring.objects.open().filter(detector=detector).first() or detectors.rescore(detector)
         if job is None:
             self.stdout.write(f"Every verdict is {detector}'s already.")
             return
         if not options["now"]:
             self.stdout.write(f"{job.total} images will be judged anew by {detector} when nothing else waits.")
             return
-        from classifier.inference import rescore_now
+        from classifier.worker.loop import rescore_now
 
         count = counter("Judging anew")
         for done in rescore_now(job):

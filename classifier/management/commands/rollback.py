@@ -2,8 +2,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from classifier import promotion
 from classifier.detector.errors import DetectorError
+from classifier.learning import gate
 
 
 class Command(BaseCommand):
@@ -14,7 +14,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            entry = promotion.rollback(None, options["reason"])
+            entry = gate.rollback(None, options["reason"])
         except DetectorError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{entry.detector} is active again, {entry.before} no longer.")

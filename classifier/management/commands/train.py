@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from classifier.detector.errors import DetectorError
-from classifier.management.datasets import version_numbered
+from classifier.management.arguments import version_numbered
 from classifier.management.progress import counter, epoch_line
 
 NETWORKS = "fusion, thumbnail, mobilenet, patch, cnn32 (the original), mobilenetv2, efficientnetv2, resnet50, convnext"
@@ -38,7 +38,7 @@ class Command(BaseCommand):
             parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=default, help=words)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from classifier import retraining
+        from classifier.worker import candidates
 
         name = options["name"] or f"{options['architecture'] or 'trained'}-{date.today():%Y.%m.%d}"
         step = counter("Training") if sys.stderr.isatty() else None  # elsewhere a line an epoch is enough
@@ -47,12 +47,12 @@ class Command(BaseCommand):
             if options["dataset"]:
                 path = version_numbered(options["dataset"]).manifest
             elif options["folder"]:
-                path, skipped = retraining.manifest_of(options["folder"], name, chosen["seed"], counter("Reading"))
+                path, skipped = candidates.manifest_of(options["folder"], name, chosen["seed"], counter("Reading"))
                 for complaint in skipped:
                     self.stderr.write(f"skipped {complaint}")
-            config = retraining.configured(path, options["architecture"], name, chosen)
+            config = candidates.configured(path, options["architecture"], name, chosen)
             show = lambda epoch: self.stdout.write(epoch_line(epoch))  # noqa: E731
-            detector = retraining.train_candidate(config, path, options["baseline"], show, step)
+            detector = candidates.train_candidate(config, path, options["baseline"], show, step)
         except DetectorError as error:
             raise CommandError(str(error)) from error
         report = detector.card["report"]["overall"]

@@ -1,0 +1,203 @@
+"""Measure a detector on a manifest: per source, with n and 95 % intervals."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from classifier.detector.data.manifest import ANY_SIZE, Row
+from classifier.detector.errors import DatasetError
+from classifier.detector.images.decoding import read_rgb
+from classifier.detector.images.preprocessing import Pixels, Preprocessing, prepare
+from classifier.detector.labels import CLASS_NAMES
+from classifier.detector.measuring.tiers import TIERS, Tier
+from classifier.detector.serving.bundle import LoadedDetector
+from classifier.detector.stats.classification import (
+    Floats,
+    Ints,
+    bootstrap,
+    calibration_error,
+    confusion,
+    roc_curve,
+    summary,
+    wilson,
+)
+
+HEADLINE = ("accuracy", "precision", "recall", "f1", "balanced_accuracy", "auroc", "fakes_found", "brier")
+Edges = float | Floats
+"""A threshold for all images, or one for each: thresholds of cross-validation differ by fold."""
+
+
+def targets_of(rows: Sequence[Row]) -> Ints:
+    """(n,) int array: 0 for FAKE, 1 for REAL."""
+    return np.array([CLASS_NAMES.index(row.label) for row in rows])
+
+
+def views_of(row: Row, spec: Preprocessing, tier: Tier = TIERS["clean"]) -> Pixels:
+    """The serving views of a row after a tier; the scaled-down picture is read where the manifest has one."""
+    whole = read_rgb(row.whole, ANY_SIZE) if row.whole else None
+    if spec.view == "whole" and whole:
+        return prepare(whole, spec, whole)
+    return prepare(tier(read_rgb(row.path, ANY_SIZE), row.longest), spec, whole)
+
+
+def predict_logits(
+    detector: LoadedDetector,
+    rows: Sequence[Row],
+    on_image: Callable[[int, int], None] | None = None,
+    tier: Tier = TIERS["clean"],
+) -> Floats:
+    """The logit of each row before the temperature, shape (n,), 8 images a batch; the serving path, file for file."""
+    logits: list[Floats] = []
+    waiting: list[Pixels] = []
+    for index, row in enumerate(rows, 1):
+        waiting.append(views_of(row, detector.card.preprocessing, tier))
+        if len(waiting) == 8 or index == len(rows):
+            logits.append(detector.logits(waiting))
+            waiting = []
+        if on_image:
+            on_image(index, len(rows))
+    return np.concatenate(logits) if logits else np.zeros(0)
+
+
+def report(rows: Sequence[Row], scores: Floats, fake_below: Edges, real_above: Edges) -> dict[str, Any]:
+    """Everything the metrics page and the model card show, as plain JSON values. Raises DatasetError for no rows."""
+    if not rows:
+        raise DatasetError("expected at least one image to measure on; the manifest has none in this split")
+    targets = targets_of(rows)
+    overall = dict(summary(targets, scores))
+    intervals = bootstrap(targets, scores, HEADLINE)
+    false, true = roc_curve(targets, scores)
+    return {
+        "n": len(rows),
+        "counts": {name: int(np.sum(targets == index)) for index, name in enumerate(CLASS_NAMES)},
+        "overall": {name: clean(value) for name, value in overall.items()},
+        "intervals": {name: [clean(low), clean(high)] for name, (low, high) in intervals.items()},
+        "calibration_error": clean(calibration_error(targets, scores)),
+        "decided": three_way(targets, scores, fake_below, real_above),
+        "confusion": confusion(targets, scores),
+        "roc": [[clean(x), clean(y)] for x, y in thin(false, true)],
+        "sources": list(per_source(rows, scores, fake_below)),
+        "generators": list(per_generator(rows, scores, fake_below)),
+    }
+
+
+def three_way(targets: Ints, scores: Floats, fake_below: Edges, real_above: Edges) -> dict[str, float | None]:
+    """Verdicts with abstentions: share decided, accuracy of those, and both errors as shares of a class."""
+    fake, real = scores < fake_below, scores > real_above
+    decided, right = fake | real, np.where(targets == 1, real, fake)
+    mean = {
+        "share": decided,
+        "accuracy": right[decided],
+        "real_called_fake": fake[targets == 1],
+        "fake_called_real": real[targets == 0],
+    }
+    return {name: share(values) for name, values in mean.items()}
+
+
+def per_source(rows: Sequence[Row], scores: Floats, fake_below: Edges) -> Iterator[dict[str, Any]]:
+    """One dict a source: n by class, accuracy with its Wilson interval; AUROC and balanced accuracy where both classes
+    are there; the share of its REAL images called FAKE by the three-way verdict."""
+    targets = targets_of(rows)
+    called_fake = scores < fake_below
+    sources = np.array([row.source for row in rows])
+    for source in np.unique(sources):
+        here = sources == source
+        values = dict(summary(targets[here], scores[here]))
+        counts = confusion(targets[here], scores[here])
+        hits = counts["real_as_real"] + counts["fake_as_fake"]
+        yield {
+            "source": str(source),
+            "real": int(np.sum(targets[here] == 1)),
+            "fake": int(np.sum(targets[here] == 0)),
+            "interval": [clean(edge) for edge in wilson(hits, int(here.sum()))],
+            **{name: clean(values[name]) for name in ("accuracy", "balanced_accuracy", "auroc")},
+            "real_called_fake": share(called_fake[here & (targets == 1)]),
+        }
+
+
+def per_generator(rows: Sequence[Row], scores: Floats, fake_below: Edges) -> Iterator[dict[str, Any]]:
+    """One dict a generator (named subset of FAKE in a source): n, the share scored below 0.5 with its Wilson interval,
+    the share called FAKE by the three-way verdict."""
+    names = np.array([f"{row.source} / {row.subset}" if row.label == "FAKE" and row.subset else "" for row in rows])
+    called_fake = scores < fake_below
+    for name in np.unique(names[names != ""]):
+        here = names == name
+        below = scores[here] <= 0.5
+        yield {
+            "generator": str(name),
+            "n": int(here.sum()),
+            "found": share(below),
+            "interval": [clean(edge) for edge in wilson(int(below.sum()), int(here.sum()))],
+            "called_fake": share(called_fake[here]),
+        }
+
+
+def share(values: np.ndarray) -> float | None:
+    """The share of true values, None where there are none to count."""
+    return clean(float(values.mean()) if len(values) else math.nan)
+
+
+def markdown(measured: dict[str, Any], title: str) -> str:
+    """A report as Markdown: headline figures with 95 % intervals, then one row a source."""
+    lines = [
+        f"# {title}",
+        "",
+        f"n = {measured['n']} ({measured['counts']['REAL']} real, {measured['counts']['FAKE']} AI)",
+        "",
+    ]
+    lines += ["| metric | value | 95 % interval |", "| --- | --- | --- |"]
+    for name in HEADLINE:
+        low, high = measured["intervals"][name]
+        lines.append(f"| {name} | {measured['overall'][name]} | {low} – {high} |")
+    if baseline := measured.get("baseline"):
+        lines += [
+            "",
+            "Baseline cnn32 on the same images: " + ", ".join(f"{name} {baseline[name]}" for name in HEADLINE),
+        ]
+    if tiers := measured.get("tiers"):
+        lines += [
+            "",
+            "| tier | AUROC | balanced accuracy | decided | right of those | real called AI | AI called real |",
+        ]
+        lines.append("| --- " * 7 + "|")
+        for name, tier in tiers.items():
+            figures = [tier["auroc"], tier["balanced_accuracy"], *tier["decided"].values()]
+            lines.append(f"| {name} | {' | '.join(str(figure) for figure in figures)} |")
+    decided = measured["decided"]
+    lines += [
+        "",
+        f"Calibration error (ECE) {measured['calibration_error']}. With thresholds: {decided['share']:.0%} decided, "
+        f"{percent(decided['accuracy'])} of those right, {percent(decided['real_called_fake'])} of real called AI, "
+        f"{percent(decided['fake_called_real'])} of AI called real.",
+    ]
+    header = "| source | real | AI | accuracy | 95 % interval | balanced accuracy | AUROC | real called AI |"
+    lines += ["", header, "| --- " * 8 + "|"]
+    for row in measured["sources"]:
+        low, high = row["interval"]
+        figures = [row["accuracy"], f"{low} – {high}", row["balanced_accuracy"], row["auroc"], row["real_called_fake"]]
+        cells = ["–" if cell is None else str(cell) for cell in figures]
+        lines.append(f"| {row['source']} | {row['real']} | {row['fake']} | {' | '.join(cells)} |")
+    if generators := measured["generators"]:
+        lines += ["", "| generator | n | scored AI | 95 % interval | called AI |", "| --- " * 5 + "|"]
+        for row in generators:
+            figures = [row["n"], row["found"], " – ".join(str(edge) for edge in row["interval"]), row["called_fake"]]
+            lines.append(f"| {row['generator']} | {' | '.join(str(figure) for figure in figures)} |")
+    return "\n".join(lines) + "\n"
+
+
+def percent(value: float | None) -> str:
+    """A share in words, a dash where nothing could be measured."""
+    return "–" if value is None else f"{value:.0%}"
+
+
+def thin(x: Floats, y: Floats, points: int = 200) -> list[tuple[float, float]]:
+    """At most `points` points of a curve, the first and the last among them."""
+    chosen = np.unique(np.linspace(0, len(x) - 1, min(points, len(x))).astype(int))
+    return [(float(x[index]), float(y[index])) for index in chosen]
+
+
+def clean(value: float) -> float | None:
+    """Four decimals; NaN becomes None, because JSON has no NaN."""
+    return None if math.isnan(value) else round(float(value), 4)

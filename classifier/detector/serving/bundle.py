@@ -1,0 +1,243 @@
+"""A detector on disk: one folder with `model.keras` and `bundle.json`, checked before it is loaded."""
+
+import contextlib
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from classifier.detector.errors import BundleError
+from classifier.detector.images.preprocessing import Pixels, Preprocessing, prepare
+from classifier.detector.labels import CLASS_NAMES, Outcome, outcome_of
+from classifier.detector.stats import calibration
+from classifier.detector.stats.classification import Floats
+
+if TYPE_CHECKING:
+    import keras
+
+FORMAT = 1
+MODEL_FILE = "model.keras"
+CARD_FILE = "bundle.json"
+
+
+@dataclass(frozen=True)
+class Card:
+    """What `bundle.json` says. temperature divides the logits; scores in [fake_below, real_above] are INCONCLUSIVE.
+    reliability: what a score has meant for held-out images, see `calibration.reliability`. largest_jump: change of the
+    log-odds under mild re-encodings beyond which no verdict is given, None for no limit; see `robustness`."""
+
+    version: str
+    architecture: str
+    sha256: str
+    preprocessing: Preprocessing
+    temperature: float
+    fake_below: float
+    real_above: float
+    parameters: int
+    training: dict[str, Any]
+    report: dict[str, Any]
+    reliability: list[dict[str, Any]] = field(default_factory=list)
+    largest_jump: float | None = None
+
+    def outcome(self, score: float) -> Outcome:
+        return outcome_of(score, self.fake_below, self.real_above)
+
+
+def save(model: "keras.Model", folder: Path, card: dict[str, Any]) -> Card:
+    """Write a bundle: the model under a temporary name first, then the card that vouches for it.
+
+    A bare copy is saved: the optimizer's state would make the file three times as large.
+    """
+    import keras
+
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / f"partial-{os.getpid()}.keras"
+    bare = keras.models.clone_model(model)
+    bare.set_weights(model.get_weights())
+    bare.save(partial)
+    partial.replace(folder / MODEL_FILE)
+    card = {**card, "sha256": file_digest(folder / MODEL_FILE), "parameters": model.count_params()}
+    write_card(folder, card)
+    return read_card(folder)
+
+
+def write_card(folder: Path, card: dict[str, Any]) -> None:
+    """Write `bundle.json` with the format and the class names in front."""
+    text = json.dumps({"format": FORMAT, "classes": list(CLASS_NAMES), **card}, indent=1)
+    partial = folder / f"{CARD_FILE}.partial"
+    partial.write_text(text + "\n", encoding="utf-8")
+    partial.replace(folder / CARD_FILE)
+
+
+def read_card(folder: Path) -> Card:
+    """Read `bundle.json` without touching the model. Raises BundleError."""
+    try:
+        data = json.loads((folder / CARD_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BundleError(f"expected a readable {CARD_FILE} in {folder} ({error})") from error
+    if data.pop("format", None) != FORMAT:
+        raise BundleError(f"{folder}: expected bundle format {FORMAT}")
+    if data.pop("classes", None) != list(CLASS_NAMES):
+        raise BundleError(f"{folder}: expected the classes {list(CLASS_NAMES)}, in this order")
+    try:
+        return Card(**{**data, "preprocessing": Preprocessing(**data["preprocessing"])})
+    except (KeyError, TypeError) as error:
+        raise BundleError(f"{folder}: {CARD_FILE} is incomplete ({error})") from error
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file as 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class LoadedDetector:
+    """A network in memory with its one compiled function. Load it once a process; it is not thread-safe."""
+
+    BATCH = 72
+
+    def __init__(self, card: Card, model: "keras.Model") -> None:
+        self.card = card
+        self.model = model
+        spec = card.preprocessing
+        if spec.joint:
+            import keras
+
+            features = model.get_layer("features")
+            self._forward = compile_forward(keras.Model(model.input, features.output), spec)
+            of_crops = keras.ops.concatenate(features.input[1::2], axis=1)  # whole, crops, whole, crops
+            self._crops = compile_forward(keras.Model(model.input, of_crops), spec)
+            self._head = linear_head(model)
+            self._joint_batch = self.BATCH // (3 * len(spec.weights))
+            widths = [part.shape[-1] for part in features.input]
+            self._of_crops = np.repeat(np.arange(len(widths)) % 2 == 1, widths)
+        else:
+            self._forward = compile_forward(model, spec)
+
+    def warm_up(self) -> None:
+        """Trace the graphs now, so that the first image does not wait for it."""
+        spec = self.card.preprocessing
+        black = [np.zeros((len(spec.weights), spec.size, spec.size, 3), np.uint8)]
+        seen = self.see(black)
+        if spec.joint:
+            self.see_again(seen, black)
+
+    def views(self, image: Image.Image, whole: Image.Image | None = None) -> Pixels:
+        """RGB image → (views, size, size, 3) uint8: everything of the image that the network will see."""
+        return prepare(image, self.card.preprocessing, whole)
+
+    def scores(self, images: list[Pixels]) -> Floats:
+        """P(REAL) in [0, 1] for each image, given its `views`; shape (len(images),)."""
+        return self.scores_of(self.see(images))
+
+    def logits(self, images: list[Pixels]) -> Floats:
+        """The logit of each image, given its `views`, before the temperature; shape (len(images),)."""
+        return self.logits_of(self.see(images))
+
+    def see(self, images: list[Pixels]) -> Floats:
+        """(n, d): what the network makes of each image's `views` before they are put together, the features of a joint
+        network, otherwise a logit for each view."""
+        spec = self.card.preprocessing
+        views = len(spec.weights)
+        if spec.joint:
+            return _in_parts(self._forward, images, self._joint_batch, len(self._of_crops))
+        squares = [view for image in images for view in image]
+        return _in_parts(self._forward, squares, self.BATCH, 1).reshape(len(images), views)
+
+    def see_again(self, seen: Floats, copies: list[Pixels]) -> Floats:
+        """(n, k, d): the same of k copies of each of n images that a joint network has `seen`, (n, d): only the crops
+        are looked at anew, the whole view is remembered."""
+        n, k = len(seen), len(copies) // max(1, len(seen))
+        again = np.repeat(seen, k, axis=0)
+        again[:, self._of_crops] = _in_parts(self._crops, copies, self._joint_batch, int(self._of_crops.sum()))
+        return again.reshape(n, k, -1)
+
+    def logits_of(self, seen: Floats) -> Floats:
+        """(…, d) → (…): by the last layer of a joint network, otherwise the weighted mean over the views."""
+        if self.card.preprocessing.joint:
+            return self._head(seen)
+        return np.asarray(seen.astype(np.float64) @ self.card.preprocessing.weights)
+
+    def scores_of(self, seen: Floats) -> Floats:
+        """(…, d) → (…): P(REAL) in [0, 1]."""
+        return calibration.to_scores(self.logits_of(seen), self.card.temperature)
+
+
+def _in_parts(forward: Any, inputs: list[Pixels], batch: int, width: int) -> Floats:
+    """(n, width): the network's answers, asked in batches that memory allows."""
+    parts = [forward(np.stack(inputs[start : start + batch])) for start in range(0, len(inputs), batch)]
+    return np.concatenate(parts) if parts else np.zeros((0, width), np.float32)
+
+
+def linear_head(model: "keras.Model") -> Callable[[npt.ArrayLike], Floats]:
+    """(…, d) features → (…) logits by the layers of a joint network after its features, in NumPy."""
+    mean, variance = model.get_layer("standard").get_weights()
+    kernel, bias = model.get_layer("logit").get_weights()
+    scale = 1 / np.sqrt(variance)
+
+    def head(features: npt.ArrayLike) -> Floats:
+        x = np.clip((np.asarray(features, np.float32) - mean) * scale, -6, 6)
+        return np.asarray(x @ kernel[:, 0] + bias[0], np.float64)
+
+    return head
+
+
+def compile_forward(model: "keras.Model", spec: Preprocessing) -> Any:
+    """(n, size, size, 3) uint8, joint ones (n, views, size, size, 3), → the model's (n, d) float32. Under TensorFlow
+    one traced graph, about ten times quicker for one image than `model.predict`; elsewhere the plain call."""
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return lambda pixels: np.asarray(keras.ops.convert_to_numpy(model(pixels, training=False)))
+    import tensorflow as tf
+
+    views = (None,) if spec.joint else ()
+    signature = [tf.TensorSpec((None, *views, spec.size, spec.size, 3), tf.uint8)]
+    graph = tf.function(lambda pixels: model(tf.cast(pixels, tf.float32), training=False), signature)
+    return lambda pixels: graph(tf.constant(pixels)).numpy()
+
+
+def load(folder: Path) -> LoadedDetector:
+    """Check the model file against the card's sha256, load and compile it. Raises BundleError. Imports Keras."""
+    card = read_card(folder)
+    path = folder / MODEL_FILE
+    if not path.is_file():
+        raise BundleError(f"expected the model at {path}")
+    if (received := file_digest(path)) != card.sha256:
+        raise BundleError(f"{path}: expected sha256 {card.sha256}, received {received}; the file was altered")
+    with _native_chatter_hidden():
+        detector = LoadedDetector(card, read_model(path))
+        detector.warm_up()
+    return detector
+
+
+def read_model(path: Path) -> "keras.Model":
+    """A saved network, our own layers known, nothing pickled executed."""
+    import keras
+
+    from classifier.detector.networks import traces  # noqa: F401  # registers its layers
+
+    return keras.saving.load_model(path, compile=False, safe_mode=True)
+
+
+@contextlib.contextmanager
+def _native_chatter_hidden() -> Iterator[None]:
+    """TensorFlow's C++ writes start-up notes straight to the file descriptor, before any log level can be set. Python's
+    own errors pass as exceptions."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

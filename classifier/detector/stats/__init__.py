@@ -1,0 +1,1 @@
+"""Figures: metrics, calibration, ridge regression."""

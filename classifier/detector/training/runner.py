@@ -1,0 +1,276 @@
+"""train(config, rows, folder): manifest → trained, calibrated, measured bundle."""
+
+import dataclasses
+import hashlib
+import json
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from PIL import Image, ImageOps
+
+from classifier.detector.data import manifest
+from classifier.detector.data.manifest import ANY_SIZE, Row
+from classifier.detector.errors import DatasetError
+from classifier.detector.images.decoding import read_rgb
+from classifier.detector.images.preprocessing import Preprocessing, prepare_one, scale_down
+from classifier.detector.measuring import heldout
+from classifier.detector.measuring.evaluation import predict_logits, report, targets_of
+from classifier.detector.networks.architectures import THUMBNAIL, build
+from classifier.detector.serving import bundle
+from classifier.detector.serving.bundle import Card, LoadedDetector, save
+from classifier.detector.stats import calibration
+from classifier.detector.stats.classification import Floats
+from classifier.detector.training import linear
+from classifier.detector.training.augmentation import augment, erase
+from classifier.detector.training.initial_weights import load_start
+
+Progress = Callable[[dict[str, Any]], None]
+Step = Callable[[int, int], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """One training run. minutes: a time budget; patience: epochs without a better validation AUROC before
+    stopping; the weights of the best epoch are kept. start: a file of weights to begin from, "" for random ones."""
+
+    architecture: str = "patch"
+    version: str = "candidate"
+    epochs: int = 40
+    minutes: float = 60
+    batch: int = 32
+    learning_rate: float = 1e-3
+    label_smoothing: float = 0.05
+    weight_decay: float = 1e-4
+    augment: bool = True
+    patience: int = 10
+    seed: int = 0
+    start: str = ""
+
+
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+    """Batches of (batch, size, size, 3) uint8 pixels and (batch, 1) targets, read from disk as they are needed.
+
+    Half of each batch is REAL; within a class a source is drawn with weight √n, so that no large source drowns others.
+    Every batch has its own seed: the same epoch twice is the same data, whichever thread reads it.
+    """
+
+    def __init__(self, rows: Sequence[Row], spec: Preprocessing, config: Config) -> None:
+        super().__init__(workers=2, use_multiprocessing=False, max_queue_size=8)
+        self.spec, self.config, self.epoch = spec, config, 0
+        self.steps = max(1, len(rows) // config.batch)
+        self.pools = [_by_source([row for row in rows if row.label == name]) for name in ("FAKE", "REAL")]
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def on_epoch_end(self) -> None:
+        self.epoch += 1
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        rng = np.random.default_rng((self.config.seed, self.epoch, index))
+        targets = np.arange(self.config.batch) % 2
+        pixels = np.concatenate([self._draw(self.pools[target], rng) for target in targets])
+        return pixels, targets[:, None].astype(np.float32)
+
+    def _draw(self, pool: tuple[list[list[Row]], np.ndarray], rng: np.random.Generator) -> np.ndarray:
+        sources, weights = pool
+        rows = sources[rng.choice(len(sources), p=weights)]
+        row = rows[rng.integers(len(rows))]
+        whole = self.spec.view == "whole" or (self.spec.view == "both" and rng.random() < 0.5)
+        image = self._picture(row, whole)
+        if not self.config.augment:
+            return prepare_one(image, self.spec, rng, whole)
+        if self.spec.size <= THUMBNAIL:  # degrading 32 pixels leaves nothing to see
+            return prepare_one(ImageOps.mirror(image) if rng.random() < 0.5 else image, self.spec, rng, whole)
+        pixels = prepare_one(augment(image, rng), self.spec, rng, whole)
+        if rng.random() < 0.2:
+            erase(pixels[0], rng)
+        return pixels
+
+    def _picture(self, row: Row, whole: bool) -> Image.Image:
+        """The pixels that serving would see; what the manifest has scaled down already is not scaled again."""
+        if not whole:
+            return read_rgb(row.path, ANY_SIZE)
+        return read_rgb(row.whole, ANY_SIZE) if row.whole else scale_down(read_rgb(row.path, ANY_SIZE))
+
+
+def _by_source(rows: Sequence[Row]) -> tuple[list[list[Row]], np.ndarray]:
+    groups: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[row.source].append(row)
+    weights = np.sqrt([len(group) for group in groups.values()])
+    return list(groups.values()), weights / weights.sum()
+
+
+class _Report(keras.callbacks.Callback):  # type: ignore[misc]
+    """Calls on_epoch with the epoch's figures and on_step after each batch; stops when the time budget is spent."""
+
+    def __init__(
+        self, config: Config, history: list[dict[str, Any]], log: Path, on_epoch: Progress | None, on_step: Step | None
+    ) -> None:
+        super().__init__()
+        self.config, self.history, self.log, self.on_epoch, self.on_step = config, history, log, on_epoch, on_step
+        self.started = time.monotonic()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if self.on_step:
+            steps = self.params["steps"]
+            self.on_step(len(self.history) * steps + batch + 1, self.config.epochs * steps)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        seconds = time.monotonic() - self.started
+        figures = {name: round(float(value), 4) for name, value in (logs or {}).items()}
+        self.history.append({"epoch": epoch + 1, **figures})
+        self.log.write_text(json.dumps(self.history))
+        if self.on_epoch:
+            self.on_epoch({**self.history[-1], "epochs": self.config.epochs, "seconds": round(seconds)})
+        if seconds > self.config.minutes * 60:
+            self.model.stop_training = True
+
+
+def train(
+    config: Config, rows: Sequence[Row], folder: Path, on_epoch: Progress | None = None, on_step: Step | None = None
+) -> Card:
+    """Train on the `train` rows, stop early and calibrate on `validation`, measure on `test`, write a bundle.
+
+    A run that was killed continues from the last finished epoch when called again with the same folder. Raises
+    DatasetError when a split is missing a class or a near-duplicate group crosses splits.
+    """
+    parts = {name: [row for row in rows if row.split == name] for name in manifest.SPLITS}
+    _check(rows, parts)
+    keras.utils.set_random_seed(config.seed)
+    model, spec = build(config.architecture)
+    if config.start:
+        load_start(model, config.start)
+    folder.mkdir(parents=True, exist_ok=True)
+    if spec.joint:
+        linear.fit(model, spec, parts["train"], folder, config.seed, on_step)
+        history = []
+    else:
+        history = _fit(model, spec, config, parts, folder, (on_epoch, on_step))
+    card = card_of(config, spec, rows, history)
+    detector = LoadedDetector(Card(**card), model)
+    logits, targets = predict_logits(detector, parts["validation"]), targets_of(parts["validation"])
+    card |= calibration.calibrate(targets, logits)
+    bins = max(1, min(10, len(logits) // 20))
+    card |= {"reliability": calibration.reliability(targets, calibration.to_scores(logits, card["temperature"]), bins)}
+    test = parts["test"] or parts["validation"]
+    scores = calibration.to_scores(predict_logits(detector, test), card["temperature"])
+    measured = report(test, scores, card["fake_below"], card["real_above"])
+    card |= {"report": {**measured, "history": history}}
+    return save(model, folder, {**card, "preprocessing": spec.as_dict()})
+
+
+def predictor(config: Config, folder: Path, on_epoch: Progress | None = None) -> heldout.Predict:
+    """For `crossvalidation.held_out`: trains one network a fold, each in a folder of its own."""
+
+    def predict(name: str, split: list[Row]) -> Floats:
+        place = folder / name
+        if not (place / bundle.CARD_FILE).is_file():
+            train(dataclasses.replace(config, version=f"{config.version}-{name}"), split, place, on_epoch)
+        return predict_logits(bundle.load(place), [row for row in split if row.split == "test"])
+
+    return predict
+
+
+def _check(rows: Sequence[Row], parts: dict[str, list[Row]]) -> None:
+    if crossing := manifest.leaks(rows):
+        raise DatasetError(f"{len(crossing)} near-duplicate groups cross splits, the first: {crossing[0]}")
+    for name in ("train", "validation"):
+        manifest.require_both_classes(parts[name], f"split {name}")
+
+
+def _fit(
+    model: keras.Model,
+    spec: Preprocessing,
+    config: Config,
+    parts: dict[str, list[Row]],
+    folder: Path,
+    listeners: tuple[Progress | None, Step | None],
+) -> list[dict[str, Any]]:
+    batches = Batches(parts["train"], spec, config)
+    validation = Batches(parts["validation"], spec, dataclasses.replace(config, augment=False, seed=config.seed + 1))
+    steps = config.epochs * len(batches)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, steps, alpha=0.01, warmup_target=config.learning_rate, warmup_steps=max(1, steps // 20)
+    )
+    model.compile(
+        optimizer=keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay),
+        loss=keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=config.label_smoothing),
+        metrics=[
+            keras.metrics.BinaryAccuracy(threshold=0.0, name="accuracy"),
+            keras.metrics.AUC(from_logits=True, name="auroc"),
+        ],
+    )
+    log = folder / "history.json"
+    resumed = (folder / "backup").exists() and log.exists()
+    history: list[dict[str, Any]] = json.loads(log.read_text()) if resumed else []
+    batches.epoch = len(history)
+    model.fit(
+        batches,
+        validation_data=FrozenBatches(validation),
+        epochs=config.epochs,
+        verbose=0,
+        callbacks=[
+            keras.callbacks.BackupAndRestore(folder / "backup"),
+            keras.callbacks.EarlyStopping("val_auroc", mode="max", patience=config.patience, restore_best_weights=True),
+            _Report(config, history, log, *listeners),
+        ],
+    )
+    return history
+
+
+class FrozenBatches(keras.utils.PyDataset):  # type: ignore[misc]
+    """The same batches every epoch, so that validation figures of two epochs can be compared."""
+
+    def __init__(self, batches: Batches) -> None:
+        super().__init__()
+        self.batches = [batches[index] for index in range(len(batches))]
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        return self.batches[index]
+
+
+def code_digest() -> str:
+    """The first 12 digits of a SHA-256 over the source of this package: which code trained a bundle."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parents[1].rglob("*.py")):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def card_of(config: Config, spec: Preprocessing, rows: Sequence[Row], history: list[dict[str, Any]]) -> dict[str, Any]:
+    """The entries of a bundle's card as far as they are known before anything is measured."""
+    sources = {name: sorted({row.source for row in rows if row.split == name}) for name in manifest.SPLITS}
+    counts = {name: sum(row.split == name for row in rows) for name in manifest.SPLITS}
+    training = {
+        **dataclasses.asdict(config),
+        "start": Path(config.start).name,
+        "epochs_run": len(history),
+        "dataset_digest": manifest.digest(rows),
+        "images": counts,
+        "sources": sources,
+        "code": code_digest(),
+        "keras": keras.__version__,
+        "backend": keras.backend.backend(),
+    }
+    return {
+        "version": config.version,
+        "sha256": "",
+        "parameters": 0,
+        "architecture": config.architecture,
+        "preprocessing": spec,
+        "temperature": 1.0,
+        "fake_below": 0.5,
+        "real_above": 0.5,
+        "training": training,
+        "report": {},
+    }

@@ -1,0 +1,1 @@
+"""For somebody who sends pictures in: checks, storing, near-duplicates, retention."""

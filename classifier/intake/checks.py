@@ -1,0 +1,29 @@
+"""What uploads are held to, and the words for it."""
+
+import unicodedata
+
+from django.conf import settings
+
+from classifier.detector.images.decoding import Limits
+
+
+def limits() -> Limits:
+    """What uploads are held to, by the form and by the worker alike."""
+    return Limits(settings.MAX_MEGAPIXELS, settings.SMALLEST_SIDE)
+
+
+def clean_name(name: str, longest: int = 120) -> str:
+    """A file name that is safe to show: no path, no control or direction-changing characters, a bounded length."""
+    name = name.replace("\\", "/").rsplit("/", 1)[-1]
+    kept = "".join(c for c in name if c == "\u200d" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp"))
+    kept = kept.strip() or "image"
+    if len(kept) > longest:
+        stem, dot, extension = kept.rpartition(".")
+        tail = f"….{extension}" if dot and len(extension) <= 10 else "…"
+        kept = (stem or kept)[: longest - len(tail)] + tail
+    return kept
+
+
+def size_in_words(size: int) -> str:
+    """Decimal units, as the limits are meant: a file of 20,100,000 bytes is larger than 20 MB."""
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{max(1, round(size / 1e3))} kB"

@@ -1,0 +1,77 @@
+"""Images on their way in: stored with their rows, then a worker is woken."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.files.base import File
+from django.db import IntegrityError, transaction
+
+from classifier import wakeups
+from classifier.detector.images.decoding import Header
+from classifier.models import Image, ImageQuerySet, State
+
+
+@dataclass(frozen=True)
+class CheckedFile:
+    """An uploaded file that passed every rule of the form."""
+
+    file: "File[bytes]"
+    name: str
+    header: Header
+
+
+@dataclass(frozen=True)
+class Submission:
+    image: Image
+    created: bool
+
+
+def submit_images(owner: User, files: Iterable[CheckedFile], consent: bool) -> list[Submission]:
+    """Store each file with its row, or find the row of the same bytes; each in its own transaction, so that whatever
+    happens to one file, the others stay accepted."""
+    submissions = [submit(owner, checked, consent) for checked in files]
+    wakeups.wake_workers()
+    return submissions
+
+
+def submit(owner: User, checked: CheckedFile, consent: bool, **told: Any) -> Submission:
+    """One file; told: further values of its row. Wakes nobody."""
+    digest = hashlib.sha256()
+    for chunk in checked.file.chunks():
+        digest.update(chunk)
+    same = {"owner": owner, "sha256": digest.hexdigest()}
+    if image := Image.objects.filter(**same).first():
+        return Submission(image, created=False)
+    image = Image(
+        **same,
+        name=checked.name,
+        format=checked.header.format,
+        width=checked.header.width,
+        height=checked.header.height,
+        size=checked.file.size,
+        consent=consent,
+        **told,
+    )
+    image.original.save(checked.name, checked.file, save=False)
+    try:
+        with transaction.atomic():
+            image.save()
+    except IntegrityError:  # the form was posted twice at the same moment: the other one won
+        image.original.delete(save=False)
+        return Submission(Image.objects.get(**same), created=False)
+    except BaseException:
+        image.original.delete(save=False)
+        raise
+    return Submission(image, created=True)
+
+
+def analyse_again(images: ImageQuerySet) -> int:
+    """Put images that are done or failed back into the queue. Returns how many; the verdict they had is remembered when
+    another one comes out."""
+    again = images.filter(state__in=[State.DONE, State.FAILED]).order_by()
+    count = again.update(state=State.WAITING, error="", attempts=0, claim=None)
+    wakeups.wake_workers()
+    return count

@@ -1,0 +1,1 @@
+"""For staff who say what a picture is: labels, the review queue, disputes, imports of labelled collections."""

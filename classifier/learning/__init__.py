@@ -1,0 +1,1 @@
+"""For whoever makes a better detector: dataset versions, training runs, comparison, the gate, drift. Without Keras."""

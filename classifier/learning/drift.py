@@ -1,0 +1,93 @@
+"""How verdicts, doubts and mistakes move over time, by week and detector; accuracy estimated from a random sample."""
+
+from collections import defaultdict
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Avg, Case, Count, Exists, F, IntegerField, OuterRef, Q, Value, When
+from django.db.models.functions import Floor, Least, TruncWeek
+from django.utils import timezone
+
+from classifier.detector.stats.classification import wilson
+from classifier.models import Dispute, Image, Verdict
+
+WEEKS = 26
+BINS = 10
+OPPOSITE = Q(verdict_label="REAL", outcome="FAKE") | Q(verdict_label="FAKE", outcome="REAL")
+
+
+def by_week(weeks: int = WEEKS) -> list[dict[str, Any]]:
+    """One dict a week and detector, newest first: counts of each verdict, shares of inconclusive, disputed and
+    overturned ones, the mean score, and a histogram of scores in BINS equal parts."""
+    since = timezone.now() - timedelta(weeks=weeks)
+    verdicts = Verdict.objects.filter(created_at__gte=since).annotate(week=TruncWeek("created_at")).order_by()
+    disputed = Exists(Dispute.objects.filter(image=OuterRef("image"), created_at__gte=OuterRef("created_at")))
+    keys = verdicts.annotate(verdict_label=F("image__label")).values("week", "detector__version")
+    rows = keys.annotate(
+        n=Count("pk"),
+        mean=Avg("score"),
+        REAL=Count("pk", filter=Q(outcome="REAL")),
+        FAKE=Count("pk", filter=Q(outcome="FAKE")),
+        INCONCLUSIVE=Count("pk", filter=Q(outcome="INCONCLUSIVE")),
+        labelled=Count("pk", filter=Q(verdict_label__in=["REAL", "FAKE"]) & ~Q(outcome="INCONCLUSIVE")),
+        overturned=Count("pk", filter=OPPOSITE),
+    )
+    disputes = dict(_counted(verdicts.filter(disputed)))
+    histograms: dict[Any, list[int]] = defaultdict(lambda: [0] * BINS)
+    part = Least(Floor(F("score") * BINS), Value(float(BINS - 1)))
+    cells = verdicts.annotate(part=Case(When(score__gte=0, then=part)))
+    for cell in cells.values("week", "detector__version", "part").annotate(n=Count("pk")):
+        histograms[cell["week"], cell["detector__version"]][int(cell["part"])] += cell["n"]
+    found: list[dict[str, Any]] = []
+    row: Any
+    for row in sorted(rows, key=lambda row: (row["week"], row["detector__version"]), reverse=True):
+        key = row["week"], row["detector__version"]
+        counts = {"disputed": disputes.get(key, 0), "histogram": histograms[key], "version": row["detector__version"]}
+        found.append({**row, **counts, "shares": _shares(row, counts["disputed"])})
+    return found
+
+
+def _counted(verdicts: Any) -> list[tuple[Any, int]]:
+    rows = verdicts.values("week", "detector__version").annotate(n=Count("pk"))
+    return [((row["week"], row["detector__version"]), row["n"]) for row in rows]
+
+
+def _shares(row: dict[str, Any], disputed: int) -> dict[str, float | None]:
+    return {
+        "REAL": row["REAL"] / row["n"],
+        "FAKE": row["FAKE"] / row["n"],
+        "INCONCLUSIVE": row["INCONCLUSIVE"] / row["n"],
+        "disputed": disputed / row["n"],
+        "overturned": row["overturned"] / row["labelled"] if row["labelled"] else None,
+    }
+
+
+def sampled_accuracy() -> list[dict[str, Any]]:
+    """For each detector the images of the random sample that staff labelled: how many it decides, and how often
+    rightly, with a 95 % Wilson interval. By what the network said, whatever the file declared."""
+    sample = Verdict.objects.filter(image__sampled=True, image__label__in=["REAL", "FAKE"]).order_by()
+    right = Case(When(outcome=F("image__label"), then=1), default=0, output_field=IntegerField())
+    rows = (
+        sample.annotate(right=right)
+        .values("detector__version")
+        .annotate(
+            n=Count("pk"),
+            decided=Count("pk", filter=~Q(outcome="INCONCLUSIVE")),
+            hits=Count("pk", filter=Q(right=1)),
+        )
+    )
+    return [
+        {
+            "version": row["detector__version"],
+            "n": row["n"],
+            "decided": row["decided"],
+            "accuracy": row["hits"] / row["decided"] if row["decided"] else None,
+            "interval": wilson(row["hits"], row["decided"]) if row["decided"] else None,
+        }
+        for row in sorted(rows, key=lambda row: row["detector__version"])
+    ]
+
+
+def waiting_sample() -> int:
+    """How many images of the sample are not labelled yet."""
+    return Image.objects.filter(sampled=True, label="").count()

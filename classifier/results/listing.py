@@ -1,0 +1,181 @@
+"""The history list: filters, order, and pages that cost the same at row 1 and at row 100,000 (keyset, never OFFSET)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.db.models import Count, Exists, OuterRef, Q
+from django.forms import Form
+from django.template.defaultfilters import pluralize
+from django.utils import timezone
+
+from classifier.models import Evidence, Image, ImageQuerySet, Outcome
+
+PAGE_SIZE = 24
+COUNT_LIMIT = 1000
+FURTHER = ("state", "evidence", "detector", "since", "until", "low", "high", "changed", "disputed")
+"""Filters that are folded away until they are wanted."""
+ORDERS: dict[str, tuple[str, ...]] = {"": ("-pk",), "score": ("score", "pk"), "-score": ("-score", "-pk")}
+"""Columns of each order, the row number last, so that no two rows are equal."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """filters: what is in the address. verdicts: how many images of each verdict the other filters leave."""
+
+    images: list[Image]
+    filters: dict[str, str]
+    count: int
+    verdicts: dict[str, str]
+    newer: str
+    older: str
+
+    @property
+    def count_in_words(self) -> str:
+        if self.count > COUNT_LIMIT:
+            return f"more than {COUNT_LIMIT:,} images"
+        return f"{self.count} image{pluralize(self.count)}"
+
+    @property
+    def further(self) -> tuple[str, ...]:
+        return FURTHER
+
+    @property
+    def more(self) -> bool:
+        """Whether a filter is set that is folded away."""
+        return bool(set(FURTHER) & set(self.filters))
+
+    @property
+    def query(self) -> str:
+        return urlencode(self.filters)
+
+
+def page_of(images: ImageQuerySet, form: Form, query: Mapping[str, str]) -> Page:
+    """One page. `before` and `after` in the query are the keys at its edges: the next page begins behind `before`."""
+    filters, values = _filters(form)
+    order = ORDERS[filters.get("sort", "")]
+    counts = _verdict_counts(images, values)
+    everything = _filtered(images, values)
+    rows = everything.exclude(score=None) if "sort" in filters else everything
+    rows = rows.select_related("verdict")
+    before, after = _key(query.get("before"), order), _key(query.get("after"), order)
+    if after is not None:
+        backwards = tuple(name[1:] if name.startswith("-") else f"-{name}" for name in order)
+        chosen = list(rows.filter(_beyond(backwards, after)).order_by(*backwards)[: PAGE_SIZE + 1])
+        has_newer, has_older = len(chosen) > PAGE_SIZE, True
+        chosen = chosen[:PAGE_SIZE][::-1]
+    else:
+        beyond = _beyond(order, before) if before is not None else Q()
+        chosen = list(rows.filter(beyond).order_by(*order)[: PAGE_SIZE + 1])
+        has_newer, has_older = before is not None, len(chosen) > PAGE_SIZE
+        chosen = chosen[:PAGE_SIZE]
+    return Page(
+        images=chosen,
+        filters=filters,
+        count=counts[values["verdict"]] if "verdict" in values else sum(counts.values()),
+        verdicts={name: _in_words(count) for name, count in counts.items()},
+        newer="?" + urlencode({**filters, "after": _as_key(chosen[0], order)}) if has_newer and chosen else "",
+        older="?" + urlencode({**filters, "before": _as_key(chosen[-1], order)}) if has_older and chosen else "",
+    )
+
+
+def all_of(images: ImageQuerySet, form: Form) -> ImageQuerySet:
+    """Every image that the filters leave, in their order; for the CSV."""
+    filters, values = _filters(form)
+    return _filtered(images, values).order_by(*ORDERS[filters.get("sort", "")])
+
+
+def _filters(form: Form) -> tuple[dict[str, str], dict[str, Any]]:
+    """Only what is valid and not empty, as in the address and as values; a wrong value in an old bookmark is left out
+    rather than refused."""
+    form.is_valid()
+    values = {name: value for name, value in form.cleaned_data.items() if value not in (None, "", False)}
+    return {name: "on" if value is True else str(value) for name, value in values.items()}, values
+
+
+def _filtered(images: ImageQuerySet, values: Mapping[str, Any]) -> ImageQuerySet:
+    for name, column in COLUMNS.items():
+        if name in values:
+            images = images.filter(**{column: values[name]})
+    if "until" in values:
+        images = images.filter(created_at__lt=_midnight(values["until"] + timedelta(days=1)))
+    for name, column in (("since", "created_at__gte"), ("changed", "changed_at__gte")):
+        if name in values:
+            images = images.filter(**{column: _midnight(values[name])})
+    if "evidence" in values:
+        images = images.filter(Exists(Evidence.objects.filter(image=OuterRef("pk"), kind=values["evidence"])))
+    if "disputed" in values:
+        images = images.filter(disputes__isnull=False).distinct()
+    return images
+
+
+COLUMNS = {
+    "q": "name__icontains",
+    "verdict": "outcome",
+    "state": "state",
+    "low": "score__gte",
+    "high": "score__lte",
+    "detector": "verdict__detector__version",
+}
+
+
+def _midnight(day: Any) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time.min))
+
+
+def _count(images: ImageQuerySet) -> int:
+    return images.order_by()[: COUNT_LIMIT + 1].count()
+
+
+def _in_words(count: int) -> str:
+    return f"{COUNT_LIMIT:,}+" if count > COUNT_LIMIT else str(count)
+
+
+def _verdict_counts(images: ImageQuerySet, values: Mapping[str, Any]) -> dict[str, int]:
+    """How many images of each verdict, "" included, the filters but that of the verdict leave; each counted no further
+    than COUNT_LIMIT. A file name is searched for in one pass over all rows instead."""
+    rest = _filtered(images, {name: value for name, value in values.items() if name != "verdict"})
+    outcomes = ["", *Outcome.values]
+    if "q" in values:
+        rows = rest.order_by().values_list("outcome").annotate(count=Count("pk", distinct=True))
+        return dict.fromkeys(outcomes, 0) | dict(rows)
+    return {outcome: _count(rest.filter(outcome=outcome)) for outcome in outcomes}
+
+
+def _beyond(order: tuple[str, ...], key: tuple[float, int] | tuple[int]) -> Q:
+    """Rows behind a key in an order of one or two columns."""
+    names = [name.lstrip("-") for name in order]
+    comparisons = ["lt" if name.startswith("-") else "gt" for name in order]
+    beyond = Q(**{f"{names[0]}__{comparisons[0]}": key[0]})
+    if len(order) == 2:
+        beyond |= Q(**{names[0]: key[0], f"{names[1]}__{comparisons[1]}": key[-1]})
+    return beyond
+
+
+def _as_key(image: Image, order: tuple[str, ...]) -> str:
+    return str(image.pk) if len(order) == 1 else f"{image.score!r}:{image.pk}"
+
+
+def _key(text: str | None, order: tuple[str, ...]) -> tuple[float, int] | tuple[int] | None:
+    """A key as `_as_key` writes it; None for anything else."""
+    score, _, number = (text or "").rpartition(":")
+    if not (number.isascii() and number.isdigit() and len(number) < 19) or bool(score) != (len(order) == 2):
+        return None
+    try:
+        return (float(score), int(number)) if score else (int(number),)
+    except ValueError:
+        return None
+
+
+def uuids(values: list[str]) -> list[str]:
+    """Those that are UUIDs."""
+    found = []
+    for value in values:
+        try:
+            found.append(str(UUID(value)))
+        except ValueError:
+            continue
+    return found

@@ -1,0 +1,45 @@
+"""Everything of one person as a zip: the originals, and what is known about each."""
+
+import json
+import tempfile
+import zipfile
+from typing import IO
+
+from django.contrib.auth.models import User
+
+from classifier.intake.checks import clean_name
+from classifier.models import Image
+from classifier.results import report
+
+
+def zip_of(user: User) -> IO[bytes]:
+    """A temporary file, at its start: `images/<number>-<name>` as uploaded, `reports/<number>.json`, `images.csv` and
+    `account.json`. It is gone when closed."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115  # the response closes it
+    images = Image.objects.filter(owner=user).select_related("verdict__detector")
+    images = images.prefetch_related("evidence", "disputes", "labels")
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        account = {"username": user.username, "email": user.email, "joined": user.date_joined.isoformat()}
+        archive.writestr("account.json", json.dumps(account, indent=1))
+        with archive.open("images.csv", "w") as table:
+            for line in report.csv_rows(images.iterator(chunk_size=200)):
+                table.write(line.encode())
+        for image in images.iterator(chunk_size=200):
+            known = report.as_dict(image, private=True)
+            known["disputes"] = [
+                {"claim": said.claim, "how": said.how, "category": said.category, "state": said.state}
+                for said in image.disputes.all()
+            ]
+            known["labels"] = [{"new": label.new, "at": label.created_at.isoformat()} for label in image.labels.all()]
+            archive.writestr(f"reports/{image.pk}.json", json.dumps(known, indent=1, ensure_ascii=False))
+            try:
+                with (
+                    image.original.open("rb") as original,
+                    archive.open(f"images/{image.pk}-{clean_name(image.name)}", "w") as target,
+                ):
+                    for chunk in original.chunks():
+                        target.write(chunk)
+            except FileNotFoundError:
+                continue
+    file.seek(0)
+    return file

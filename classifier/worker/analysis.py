@@ -1,0 +1,175 @@
+"""WORKER ONLY: what is done to one batch of images: read, judge, store, draw."""
+
+import dataclasses
+import io
+import logging
+import time
+import uuid
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.db import transaction
+from django.utils import timezone
+from PIL import Image as Picture
+from PIL import ImageOps
+
+from classifier.detector.errors import UnreadableImage
+from classifier.detector.images.decoding import read_rgb
+from classifier.detector.images.nearness import dhash
+from classifier.detector.images.preprocessing import Pixels
+from classifier.detector.images.suitability import unfit
+from classifier.detector.serving import bundle, heat_map
+from classifier.detector.serving.judgement import Judgement, judge
+from classifier.intake import checks, neighbours
+from classifier.models import DecidedBy, Detector, Image, State, Verdict, findings, remove_files
+from classifier.provenance import rules
+from classifier.provenance.evidence import Evidence
+from classifier.provenance.inspection import inspect
+
+logger = logging.getLogger(__name__)
+
+THREADS = 2
+HEAT = (112, 112)
+THUMBNAIL, DISPLAY = (320, 320), (1600, 1600)
+UNEXPECTED = "Something went wrong on our side while reading this picture. Please try again."
+
+
+@dataclass
+class Prepared:
+    """A decoded image on its way to the network, with what its file says; seconds are those spent on it alone."""
+
+    image: Image
+    views: Pixels
+    size: tuple[int, int]
+    unfit: str
+    evidence: list[Evidence]
+    thumbnail: bytes
+    display: bytes
+    dhash: str
+    seconds: float
+
+
+def analyse(
+    claimed: list[Image], token: uuid.UUID, detector: Detector, loaded: bundle.LoadedDetector
+) -> list[Prepared]:
+    """Returns what got a verdict."""
+    with ThreadPoolExecutor(THREADS) as pool:  # Pillow lets go of the interpreter while it decodes
+        coming = [(image, pool.submit(prepare, image, loaded)) for image in claimed]
+        prepared = [ready for image, future in coming if (ready := _prepared_or_failed(image, token, future))]
+    started = time.perf_counter()
+    judgements = judge(loaded, [ready.views for ready in prepared], [ready.unfit for ready in prepared])
+    forward = (time.perf_counter() - started) / max(1, len(prepared))
+    stored = []
+    for ready, judged in zip(prepared, judgements, strict=True):
+        if _store(ready, detector, said_of(judged, ready.seconds + forward), token):
+            stored.append(ready)
+    if prepared:
+        logger.info(
+            "%d image(s) classified by %s, %.0f ms each in the network", len(prepared), detector, forward * 1000
+        )
+    return stored
+
+
+def said_of(judged: Judgement, seconds: float) -> dict[str, Any]:
+    """The values of a Verdict."""
+    milliseconds = max(1, round(seconds * 1000))
+    return {**dataclasses.asdict(judged), "milliseconds": milliseconds, "created_at": timezone.now()}
+
+
+def draw_heat(ready: Prepared, detector: Detector, loaded: bundle.LoadedDetector) -> None:
+    """Draw the heat map of a verdict that was just given; nobody waits for it, and without it nothing is missing."""
+    try:
+        heat = heat_map.as_png(heat_map.heat_map(loaded, ready.views, ready.size), HEAT)
+    except Exception:  # as below: an odd picture must not hold up the others
+        logger.exception("no heat map of image %s", ready.image.pk)
+        return
+    field = ready.image.heat
+    with transaction.atomic():
+        row = Image.objects.select_for_update().filter(pk=ready.image.pk, verdict__detector=detector).first()
+        if row and not row.is_pending:
+            stale = [(row.heat.storage, row.heat.name)] if row.heat else []
+            field.save(f"derived/{uuid.uuid4()}.png", ContentFile(heat), save=False)
+            Image.objects.filter(pk=row.pk).update(heat=field.name)
+            transaction.on_commit(lambda: remove_files(stale), robust=True)
+
+
+def _prepared_or_failed(image: Image, token: uuid.UUID, coming: "Future[Prepared]") -> Prepared | None:
+    mine = Image.objects.filter(pk=image.pk, claim=token)
+    try:
+        # Still alive: a batch of huge pictures may outlast one claim, so all of it is renewed.
+        Image.objects.filter(claim=token).update(claimed_at=timezone.now())
+        return coming.result()
+    except (UnreadableImage, FileNotFoundError) as error:
+        reason = str(error) if isinstance(error, UnreadableImage) else "the stored file is missing"
+        mine.update(state=State.FAILED, claim=None, error=f"This picture can't be analysed: {reason}.")
+    except Exception:  # the task boundary: one odd file must not hold up the others
+        logger.exception("image %s", image.pk)
+        mine.update(state=State.FAILED, claim=None, error=UNEXPECTED)
+    return None
+
+
+def prepare(image: Image, loaded: bundle.LoadedDetector) -> Prepared:
+    started = time.perf_counter()
+    with image.original.open("rb") as file:
+        data = file.read()
+    rgb = read_rgb(data, checks.limits())
+    evidence = inspect(data, settings.TRUST_LIST)
+    why_not = unfit(rgb, quality_of(evidence))
+    display = _jpeg(rgb, DISPLAY, quality=88)
+    thumbnail = _jpeg(rgb, THUMBNAIL, quality=80)
+    seconds = time.perf_counter() - started
+    return Prepared(image, loaded.views(rgb), rgb.size, why_not, evidence, thumbnail, display, dhash(rgb), seconds)
+
+
+def quality_of(evidence: Iterable[Evidence]) -> int | None:
+    return next((piece.details["quality"] for piece in evidence if piece.kind == "jpeg"), None)
+
+
+def _jpeg(rgb: Picture.Image, box: tuple[int, int], quality: int) -> bytes:
+    """A copy without any metadata, no larger than the box. JPEG: 15 times quicker to write than WebP."""
+    copy = ImageOps.contain(rgb, box, Picture.Resampling.BILINEAR) if exceeds(rgb.size, box) else rgb
+    buffer = io.BytesIO()
+    copy.save(buffer, "JPEG", quality=quality, exif=b"", icc_profile=None)
+    return buffer.getvalue()
+
+
+def exceeds(size: tuple[int, int], box: tuple[int, int]) -> bool:
+    return size[0] > box[0] or size[1] > box[1]
+
+
+def _store(ready: Prepared, detector: Detector, said: dict[str, Any], token: uuid.UUID) -> bool:
+    """Verdict, evidence, copies and `done` in one transaction, if the row is still ours; it may have been deleted
+    meanwhile. Returns whether it was."""
+    image = ready.image
+    saved = []
+    for field, content in ((image.thumbnail, ready.thumbnail), (image.display, ready.display)):
+        field.save(f"derived/{uuid.uuid4()}.jpg", ContentFile(content), save=False)
+        saved.append(field)
+    with transaction.atomic():
+        row = Image.objects.select_for_update().filter(pk=image.pk, claim=token).first()
+        if row:
+            stale = [(file.storage, file.name) for file in (row.thumbnail, row.display, row.heat) if file]
+            row.thumbnail, row.display = image.thumbnail, image.display
+            row.state, row.claim, row.error = State.DONE, None, ""
+            write(row, ready, detector, said)
+    remove_files(stale if row else [(file.storage, file.name) for file in saved])
+    return row is not None
+
+
+def write(row: Image, ready: Prepared, detector: Detector, said: dict[str, Any]) -> None:
+    """Verdict and evidence of a locked row; saves it. Its heat map is no longer true."""
+    current, _ = Verdict.objects.update_or_create(image=row, detector=detector, defaults=said)
+    row.evidence.all().delete()
+    findings.Evidence.objects.bulk_create(findings.Evidence(image=row, **piece.as_dict()) for piece in ready.evidence)
+    deciding = rules.deciding(ready.evidence)
+    if row.dhash != ready.dhash:
+        row.dhash = ready.dhash
+        neighbours.remember([row])
+    row.verdict, row.score, row.heat = current, current.score, ""
+    row.decided_by = deciding.kind if deciding else DecidedBy.NETWORK
+    row.conclude(rules.decide(ready.evidence) or current.outcome)
+    row.save()

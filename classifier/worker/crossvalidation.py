@@ -1,0 +1,138 @@
+"""WORKER ONLY: cross-validate an architecture, and register a detector trained on everything. Imports Keras."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from classifier.detector.data.manifest import PHOTO, Row
+from classifier.detector.errors import DetectorError
+from classifier.detector.measuring import evaluation, file_baseline, heldout
+from classifier.detector.measuring.heldout import Predict, group_folds, headline_folds, held_out, source_folds
+from classifier.detector.measuring.tiers import TIERS
+from classifier.detector.networks import architectures
+from classifier.detector.serving import bundle
+from classifier.detector.stats import calibration
+from classifier.detector.training import initial_weights, linear
+from classifier.detector.training.runner import Config, Step, card_of, predictor
+from classifier.models import Detector
+from classifier.registry import detectors
+from classifier.worker.candidates import publish, unused_folder
+
+REPORT_FILE = "heldout.json"
+
+
+def cross_validate(
+    config: Config,
+    rows: Sequence[Row],
+    folder: Path,
+    name: str | None = None,
+    baseline: Path | None = None,
+    tiers: bool = False,
+    on_image: Step | None = None,
+) -> str:
+    """Held-out figures of an architecture on photographs, written to `folder` as JSON and Markdown; returns the
+    Markdown. With a joint architecture, rows of other kinds train along.
+
+    A run that was killed goes on when called again with the same folder. With `name`, a bundle trained on all rows is
+    registered, calibrated on the held-out logits; only joint architectures can do that.
+    """
+    target = unused_folder(name) if name else None
+    folds = _folds(config, rows, folder, on_image)
+    if (name or tiers) and not folds:
+        raise DetectorError(f"--name and --tiers need a joint architecture such as fusion, not {config.architecture}")
+    predict: Predict = folds.predict if folds else predictor(config, folder)
+    everything, rows = rows, [row for row in rows if row.kind == PHOTO]
+    one = held_out(headline_folds(rows), predict, folder / "headline")
+    five = held_out(source_folds(rows), predict, folder / "sources")
+    measured: dict[str, Any] = {
+        "headline": heldout.headline(*one),
+        "sources": heldout.overall(*five),
+        "reliability": heldout.reliability(*five),
+        "baselines": {"trivial features": _compact(rows, file_baseline.predict, folder / "trivial")},
+    }
+    if baseline:
+        other = json.loads((baseline / REPORT_FILE).read_text(encoding="utf-8"))
+        measured["baselines"][other["architecture"]] = _short(other)
+    if folds:
+        measured["history"] = _learning(folds, rows, folder / "learning.json")
+    if tiers and folds:
+        measured["tiers"] = _tiers(folds, rows, folder, on_image)
+    measured |= {"architecture": config.architecture, "seed": config.seed}
+    (folder / REPORT_FILE).write_text(json.dumps(measured, indent=1), encoding="utf-8")
+    text = heldout.markdown(measured)
+    (folder / "heldout.md").write_text(text, encoding="utf-8")
+    if target and folds:
+        _register(folds, dataclasses.replace(config, version=target.name), everything, target, measured)
+    return text
+
+
+def cross_validate_within(
+    config: Config, rows: Sequence[Row], folder: Path, source: str, on_image: Step | None = None
+) -> str:
+    """Five-fold figures of an architecture inside one source, near-duplicates together, as Markdown. Features that
+    `cross_validate` left in the same folder are used."""
+    folds = _folds(config, rows, folder, on_image)
+    predict: Predict = folds.predict if folds else predictor(config, folder)
+    rows = [row for row in rows if row.kind == PHOTO]
+    if folds:
+        folds.extras = []  # this source alone
+    tested, logits = held_out(group_folds(rows, source), predict, folder / f"within-{source}")
+    measured = evaluation.report(tested, calibration.to_scores(logits), 0.5, 0.5)
+    return evaluation.markdown(measured, f"{config.architecture} inside {source}")
+
+
+def _folds(config: Config, rows: Sequence[Row], folder: Path, on_image: Step | None) -> linear.Folds | None:
+    """For joint architectures: features of all rows, once. None for those that are trained anew in each fold."""
+    model, spec = architectures.build(config.architecture)
+    if not spec.joint:
+        return None
+    if config.start:
+        initial_weights.load_start(model, config.start)
+    features = linear.extract(model, spec, rows, folder / "features", config.seed, on_step=on_image)
+    return linear.Folds(model, spec, rows, features)
+
+
+def _compact(rows: Sequence[Row], predict: Predict, folder: Path) -> dict[str, Any]:
+    one = held_out(headline_folds(rows), predict, folder / "headline")
+    five = held_out(source_folds(rows), predict, folder / "sources")
+    return _short({"headline": heldout.headline(*one), "sources": heldout.overall(*five)})
+
+
+def _short(measured: dict[str, Any]) -> dict[str, Any]:
+    everywhere = {key: measured["sources"]["overall"][key] for key in ("auroc", "balanced_accuracy")}
+    return {"headline": measured["headline"]["mean"], "sources": everywhere}
+
+
+def _learning(folds: linear.Folds, rows: Sequence[Row], kept: Path) -> list[dict[str, float]]:
+    if not kept.exists():
+        kept.write_text(json.dumps(heldout.learning_curve(rows, folds.fit, folds.logits)))
+    return list(json.loads(kept.read_text()))
+
+
+def _tiers(folds: linear.Folds, rows: Sequence[Row], folder: Path, on_image: Step | None) -> dict[str, Any]:
+    """The headline's images, degraded; the networks are those of the clean headline."""
+    sources = set(heldout.two_class_sources(rows))
+    tested = [row for row in rows if row.source in sources]
+    found = {"clean": held_out(headline_folds(rows), folds.predict, folder / "headline")}
+    for tier in [tier for tier in TIERS if tier != "clean"]:
+        place = folder / f"features-{tier.replace(' ', '-')}"
+        degraded = linear.extract(folds.model, folds.spec, tested, place, copies=1, tier=tier, on_step=on_image)
+        predict = folds.predicting(tested, degraded)
+        found[tier] = held_out(headline_folds(rows), predict, folder / f"headline-{tier.replace(' ', '-')}")
+    figures = {tier: heldout.headline(*measured) for tier, measured in found.items()}
+    return {tier: {**figure["mean"], "decided": figure["decided"]} for tier, figure in figures.items()}
+
+
+def _register(
+    folds: linear.Folds, config: Config, rows: Sequence[Row], target: Path, measured: dict[str, Any]
+) -> Detector:
+    everything = [dataclasses.replace(row, split="train") for row in rows]
+    folds.fit(everything)
+    kept = ("headline", "baselines", "tiers", "history")
+    report = measured["sources"] | {key: measured[key] for key in kept if key in measured}
+    card = card_of(config, folds.spec, everything, []) | measured["reliability"] | {"report": report}
+    bundle.save(folds.model, target, {**card, "preprocessing": folds.spec.as_dict()})
+    publish(target, report)
+    return detectors.register(target)

@@ -1,0 +1,75 @@
+"""WORKER ONLY: history judged anew by the active detector, a few images at a time, when nothing else waits."""
+
+import logging
+import time
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from classifier.detector.serving import bundle
+from classifier.detector.serving.judgement import Judgement, judge
+from classifier.models import Detector, Image, Rescoring, State, remove_files
+from classifier.worker.analysis import Prepared, draw_heat, prepare, said_of, write
+
+logger = logging.getLogger(__name__)
+
+BATCH = 4
+"""So few that an upload never waits long for them."""
+
+
+def step(detector: Detector, loaded: bundle.LoadedDetector) -> bool:
+    """Judge the next few images of the newest re-scoring. False when there is nothing to do.
+
+    Verdicts, counts and the cursor move in one transaction. A picture that can't be read keeps the verdict it has.
+    """
+    job = Rescoring.objects.claim_next()
+    if job is None:
+        return False
+    images = Image.objects.judged_by_another(detector).order_by("-pk")
+    images = images.filter(pk__lt=job.cursor) if job.cursor else images
+    batch = list(images[:BATCH]) if job.detector_id == detector.pk else []
+    if not batch:
+        job.update_mine(finished_at=timezone.now(), claim=None)
+        return True
+    prepared = [ready for image in batch if (ready := _prepared(image, loaded))]
+    started = time.perf_counter()
+    judged = judge(loaded, [ready.views for ready in prepared], [ready.unfit for ready in prepared])
+    forward = (time.perf_counter() - started) / max(1, len(prepared))
+    stored = _store(job, batch, list(zip(prepared, judged, strict=True)), forward)
+    for ready in stored:
+        draw_heat(ready, detector, loaded)
+    return True
+
+
+def _prepared(image: Image, loaded: bundle.LoadedDetector) -> Prepared | None:
+    try:
+        return prepare(image, loaded)
+    except Exception:  # one odd or lost file must not hold up the others
+        logger.warning("image %s can't be judged anew", image.pk, exc_info=True)
+        return None
+
+
+def _store(
+    job: Rescoring, batch: list[Image], judged: list[tuple[Prepared, Judgement]], forward: float
+) -> list[Prepared]:
+    """Returns what got a verdict. A row that its owner deleted, or sent to analysis, meanwhile is left alone."""
+    stored, changed, stale = [], 0, []
+    with transaction.atomic():
+        rows = Image.objects.select_for_update().filter(pk__in=[image.pk for image in batch], state=State.DONE)
+        locked = {row.pk: row for row in rows}
+        for ready, judgement in judged:
+            if row := locked.get(ready.image.pk):
+                before = row.outcome
+                if row.heat:
+                    stale.append((row.heat.storage, row.heat.name))
+                write(row, ready, job.detector, said_of(judgement, ready.seconds + forward))
+                changed += row.outcome != before
+                stored.append(ready)
+        counts = {"done": F("done") + len(batch), "changed": F("changed") + changed}
+        failed = F("failed") + len(batch) - len(judged)
+        if not job.update_mine(cursor=batch[-1].pk, **counts, failed=failed, claim=None):
+            transaction.set_rollback(True)  # superseded, or taken over by another worker
+            return []
+        transaction.on_commit(lambda: remove_files(stale), robust=True)
+    return stored
