@@ -95,7 +95,7 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 10 * MAX_FILES
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_HANDLERS = [
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
-    "classifier.uploads.BoundedTemporaryFile",
+    "classifier.intake.upload_handler.BoundedTemporaryFile",
 ]
 
 # --- How images are worked on -----------------------------------------------------------------------------------------
