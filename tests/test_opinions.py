@@ -57,7 +57,7 @@ def only(image):
     ],
 )
 def test_what_opinions_come_to(opinions, result):
-    assert settle(ground_truth) == result
+    assert settle(opinions) == result
 
 
 def test_a_contradiction_is_contested_and_a_third_decides(image, staff, second, third):
