@@ -16,7 +16,7 @@ from django.test import Client
 from classifier.intake import neighbours
 from classifier.models import Image
 from classifier.registry import detectors
-from tests import pictures
+from tests import factories, pictures
 
 
 @pytest.fixture(autouse=True)
@@ -106,7 +106,13 @@ def picture(upload, alice):
 
 @pytest.fixture
 def classified(picture):
-    """The same image after the shipped detector has seen it."""
+    """The same image with a verdict: a row of the factory's, no network looked at it."""
+    return factories.judged(picture)
+
+
+@pytest.fixture
+def analysed(picture):
+    """The same image after the shipped detector has really seen it."""
     from classifier.worker.loop import classify_waiting
 
     assert classify_waiting(8) == 1

@@ -133,10 +133,10 @@ def test_classify_fails_only_when_nothing_could_be_read(tmp_path, db):
     assert stopped.value.code == 1
 
 
-def test_the_command_and_the_site_give_one_file_the_same_score(classified, tmp_path):
+def test_the_command_and_the_site_give_one_file_the_same_score(analysed, tmp_path):
     (tmp_path / "same.jpg").write_bytes(jpeg())
     out, _ = run("classify", str(tmp_path / "same.jpg"), "--format", "json")
-    assert json.loads(out)["score"] == pytest.approx(classified.verdict.score, abs=1e-5)
+    assert json.loads(out)["score"] == pytest.approx(analysed.verdict.score, abs=1e-5)
 
 
 def test_plain_lines_of_progress_elsewhere_than_on_a_terminal():

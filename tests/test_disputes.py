@@ -19,7 +19,7 @@ from classifier.intake import retention
 from classifier.labelling import ground_truth
 from classifier.models import Dispute, GroundTruth, Image, Share
 from classifier.results.report import SCHEMA, csv_rows
-from classifier.worker import loop
+from tests import factories
 from tests.pictures import encoded, jpeg, photo
 from tests.provenance import files
 from tests.responses import body
@@ -173,11 +173,9 @@ def test_the_sweep_deletes_what_is_past_its_time(picture, settings):
 
 @pytest.fixture
 def declared(upload, alice):
-    upload(
-        ("castle.jpg", encoded(photo(200, 160), "JPEG", exif=files.exif("stability.ai", "Canon", "EOS", place=True)))
-    )
-    loop.classify_waiting(8)
-    return Image.objects.get(owner=alice)
+    exif = files.exif("stability.ai", "Canon", "EOS", place=True)
+    upload(("castle.jpg", encoded(photo(200, 160), "JPEG", exif=exif)))
+    return factories.judged(Image.objects.get(owner=alice))
 
 
 def share(client, image, days=7):
