@@ -159,7 +159,8 @@ def test_unconsented_images_are_deleted_after_their_time(
     assert "deleted after 7 days" in text_of(as_alice.get("/"))
 
 
-def test_the_sweep_deletes_what_is_past_its_time(picture, settings):
+@pytest.mark.keras
+def test_the_sweep_deletes_what_is_past_its_time(picture, tiny, settings):
     from classifier import tasks
 
     settings.RETENTION_DAYS = 1

@@ -127,6 +127,7 @@ def test_a_huge_file_is_counted_but_not_kept(upload, settings, monkeypatch):
     assert kept and max(kept) < 300_000
 
 
+@pytest.mark.keras
 @pytest.mark.parametrize("name", ["x" * 300 + ".jpg", "../../up.jpg", "‮gpj.exe", "🐈‍⬛.jpg", "a\\b.jpg"])
 def test_odd_file_names_are_accepted_end_to_end(upload, name):
     from classifier.worker.loop import classify_waiting
@@ -226,6 +227,7 @@ def _orientation(value):
     return exif
 
 
+@pytest.mark.keras
 @pytest.mark.parametrize("kind", GOOD)
 def test_every_promised_kind_of_file_is_read_by_content(upload, kind):
     from classifier.worker.loop import classify_waiting
@@ -239,6 +241,7 @@ def test_every_promised_kind_of_file_is_read_by_content(upload, kind):
         assert display.mode == "RGB" and not display.getexif()
 
 
+@pytest.mark.keras
 def test_a_rotated_photo_is_shown_upright(upload):
     from classifier.worker.loop import classify_waiting
 

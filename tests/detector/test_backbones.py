@@ -11,6 +11,8 @@ from classifier.detector.serving.bundle import Card, LoadedDetector, read_model
 from classifier.detector.training import initial_weights
 from tests.pictures import photo
 
+pytestmark = pytest.mark.keras
+
 
 @pytest.fixture(params=APPLICATIONS)
 def built(request):

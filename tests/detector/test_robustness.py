@@ -11,8 +11,11 @@ from classifier.detector.networks.architectures import build
 from classifier.detector.serving import judgement, stability
 from classifier.detector.serving.bundle import Card, LoadedDetector
 from classifier.detector.serving.judgement import judge
-from tests.detector.test_training import QUICK, dataset
+from tests.detector.test_training import QUICK
+from tests.factories.waves import dataset
 from tests.pictures import photo
+
+pytestmark = pytest.mark.keras
 
 
 class Pretend:

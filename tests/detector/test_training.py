@@ -18,27 +18,12 @@ from classifier.detector.networks.architectures import ARCHITECTURES, build
 from classifier.detector.serving import bundle
 from classifier.detector.training import runner
 from classifier.detector.training.runner import Batches, Config, train
+from tests.factories.waves import dataset
 from tests.pictures import photo
 
+pytestmark = pytest.mark.keras
+
 QUICK = Config("cnn32", "quick", epochs=6, batch=16, learning_rate=3e-3, augment=False, label_smoothing=0, patience=10)
-
-
-def dataset(folder, count=120, honest=True, seed=0):
-    """REAL pictures have smooth vertical waves, FAKE ones horizontal; not honest: labels have nothing to do with it."""
-    rng, rows = np.random.default_rng(seed), []
-    y, x = np.mgrid[0:40, 0:40]
-    for number in range(count):
-        target = number % 2
-        seen = target if honest else int(rng.integers(2))
-        axis = x if seen else y
-        wave = (
-            128 + 70 * np.sin(axis / rng.uniform(2, 4) + rng.uniform(0, 6))[..., None] + rng.normal(0, 20, (40, 40, 3))
-        )
-        path = folder / f"{number}.png"
-        Image.fromarray(np.clip(wave, 0, 255).astype(np.uint8)).save(path)
-        part = "train" if number < count * 0.6 else "validation" if number < count * 0.8 else "test"
-        rows.append(Row(str(path), CLASS_NAMES[target], "waves", sha256=f"{number:064}", group=str(number), split=part))
-    return rows
 
 
 def test_the_original_network_has_its_17793_parameters():
