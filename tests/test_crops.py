@@ -15,7 +15,7 @@ from classifier.models import Image, Kinship, Signature
 from classifier.worker import loop
 from tests.pictures import encoded, photo
 
-pytestmark = pytest.mark.keras
+pytestmark = [pytest.mark.keras, pytest.mark.postgres]
 
 
 def scene(seed, width=400, height=300):

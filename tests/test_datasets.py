@@ -18,6 +18,8 @@ from tests.conftest import person
 from tests.factories import judged, submitted
 from tests.pictures import encoded, jpeg, photo
 
+pytestmark = pytest.mark.postgres
+
 
 @pytest.fixture
 def labelled(alice, staff):

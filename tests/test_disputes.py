@@ -24,6 +24,8 @@ from tests.pictures import encoded, jpeg, photo
 from tests.provenance import files
 from tests.responses import body
 
+pytestmark = pytest.mark.postgres
+
 SAID = {"claim": "REAL", "category": "night", "how": "I took it with my phone.", "agreed": "on"}
 
 

@@ -15,6 +15,8 @@ from classifier.labelling import imports
 from classifier.models import Image, ImportBatch, Label
 from tests.pictures import jpeg
 
+pytestmark = pytest.mark.postgres
+
 ADD = "/admin/classifier/importbatch/add/"
 
 

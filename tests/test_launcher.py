@@ -11,9 +11,7 @@ from tests.pictures import jpeg
 from tests.stack import Browserless, Stack, drop_database, wait_for
 
 pytestmark = pytest.mark.stack
-STATE = (
-    "from classifier.models import Image; print(*Image.objects.filter(owner__username='survivor').values_list('state'))"
-)
+STATE = "from classifier.models import Image; print(Image.objects.get(owner__username='survivor').state)"
 
 
 @pytest.fixture(scope="module")

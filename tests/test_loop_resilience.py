@@ -99,6 +99,7 @@ def test_training_survives_kill_9_and_costs_nothing_when_idle(stack):
     wait_for(forgotten, 60, "a trainer without TensorFlow")
 
 
+@pytest.mark.postgres
 def test_re_scoring_survives_kill_9(stack):
     stack.ask(REJUDGE)
     wait_for(lambda: told(stack, SCORED)["judged"] == COUNT, 180, "first verdicts")

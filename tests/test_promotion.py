@@ -12,7 +12,7 @@ from classifier.worker import trainer
 from tests.conftest import person
 from tests.loop import another, frozen
 
-pytestmark = pytest.mark.keras
+pytestmark = [pytest.mark.keras, pytest.mark.postgres]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from classifier.worker import analysis, loop, rescoring
 from tests.loop import another
 from tests.pictures import jpeg
 
-pytestmark = pytest.mark.keras
+pytestmark = [pytest.mark.keras, pytest.mark.postgres]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from django.conf import settings
 from tests.pictures import jpeg
 from tests.stack import Browserless, wait_for
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.postgres]
 TIMEOUT = settings.CELERY_BROKER_TRANSPORT_OPTIONS["socket_timeout"]
 COUNTS = """
 from classifier.models import Image, Verdict

@@ -55,6 +55,7 @@ def test_a_run_from_the_form_to_a_measured_candidate(
     assert not (detector.folder / "backup").exists()
 
 
+@pytest.mark.postgres
 def test_the_same_again_is_nothing_new_and_other_choices_must_fit(as_staff, version, alice, staff, detector):
     ask(version)
     for changed, sentence in (
@@ -110,6 +111,7 @@ def test_a_cancelled_run_stops_at_its_next_step(as_staff, version, monkeypatch):
     assert "Try again" in as_staff.get(f"/admin/classifier/trainingrun/{run.pk}/change/").content.decode()
 
 
+@pytest.mark.postgres
 def test_a_run_whose_worker_died_goes_on_from_its_last_epoch(version, monkeypatch):
     run = ask(version, epochs=3)
 
@@ -170,6 +172,7 @@ def test_an_unexpected_error_is_logged_and_told_without_its_insides(version, mon
     assert run.state == "failed" and run.error == trainer.UNEXPECTED and "ZeroDivisionError" in caplog.text
 
 
+@pytest.mark.postgres
 def test_after_several_dead_workers_a_run_fails(version, settings):
     run = ask(version)
     for _ in range(settings.MAX_ATTEMPTS):

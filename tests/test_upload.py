@@ -53,6 +53,7 @@ def test_original_bytes_are_kept_unchanged(upload):
         assert file.read() == content
 
 
+@pytest.mark.postgres
 def test_one_bad_file_never_spoils_the_others(upload, as_alice):
     response = upload(("a.jpg", jpeg(1)), ("broken.jpg", b"text"), ("b.jpg", jpeg(2)), ("empty.png", b""))
     assert response.url == "/history/"
@@ -73,6 +74,7 @@ def test_nothing_chosen_is_said(as_alice):
     assert "Choose at least one image." in as_alice.post("/", {}).content.decode()
 
 
+@pytest.mark.postgres
 def test_the_same_bytes_again_lead_to_the_existing_result(upload, as_alice):
     first = upload(("a.jpg", jpeg(1)))
     second = upload(("renamed.jpg", jpeg(1)))
@@ -334,6 +336,7 @@ def test_odd_names_reach_the_page_escaped(upload, as_alice):
     assert "&lt;b&gt;&amp;🐈" in page and "<b>&🐈" not in page
 
 
+@pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(
     "connection.vendor != 'postgresql'", reason="SQLite writers are serialised; PostgreSQL ones are not"
