@@ -160,7 +160,7 @@ def tiny_bundle(tmp_path_factory):
     """A folder with one detector that was trained for a moment: the original network, a thousand times quicker."""
     from classifier.detector.training.runner import Config
     from classifier.worker import candidates
-    from tests.factories.waves import dataset
+    from tests.waves import dataset
 
     folder = tmp_path_factory.mktemp("tiny")
     (folder / "pictures").mkdir()

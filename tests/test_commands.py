@@ -7,9 +7,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from classifier.models import Detector
-from tests.factories.waves import dataset
 from tests.pictures import encoded, jpeg, photo
 from tests.test_layers import ROOT
+from tests.waves import dataset
 
 COMMANDS = ROOT / "classifier/management/commands"
 

@@ -99,6 +99,7 @@ def test_a_class_alone_is_no_dataset(labelled, staff):
     assert not DatasetVersion.objects.exists()
 
 
+@pytest.mark.keras
 def test_an_export_is_read_again_as_it_was(labelled, staff, tmp_path):
     labelled(0, 30)
     version = versions.freeze(staff)

@@ -14,7 +14,7 @@ from classifier.detector.measuring import file_baseline, heldout
 from classifier.detector.measuring.heldout import group_folds, headline_folds, held_out, source_folds, two_class_sources
 from classifier.detector.training.runner import predictor
 from tests.detector.test_training import QUICK
-from tests.factories.waves import dataset
+from tests.waves import dataset
 
 pytestmark = pytest.mark.keras
 

@@ -12,8 +12,8 @@ from classifier.detector.serving import judgement, stability
 from classifier.detector.serving.bundle import Card, LoadedDetector
 from classifier.detector.serving.judgement import judge
 from tests.detector.test_training import QUICK
-from tests.factories.waves import dataset
 from tests.pictures import photo
+from tests.waves import dataset
 
 pytestmark = pytest.mark.keras
 

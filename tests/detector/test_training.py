@@ -18,8 +18,8 @@ from classifier.detector.networks.architectures import ARCHITECTURES, build
 from classifier.detector.serving import bundle
 from classifier.detector.training import runner
 from classifier.detector.training.runner import Batches, Config, train
-from tests.factories.waves import dataset
 from tests.pictures import photo
+from tests.waves import dataset
 
 pytestmark = pytest.mark.keras
 
