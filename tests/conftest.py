@@ -1,5 +1,7 @@
 """Three people: alice owns, bob is a stranger, staff labels. Files go to a temporary folder."""
 
+import contextlib
+import functools
 import os
 import re
 import sys
@@ -155,6 +157,22 @@ def analysed(picture):
     return picture
 
 
+@contextlib.contextmanager
+def step_by_step():
+    """Training of a few steps costs less when they run one by one than when Keras builds a graph of them first."""
+    import keras
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keras.Model, "compile", functools.partialmethod(keras.Model.compile, run_eagerly=True))
+        yield
+
+
+@pytest.fixture
+def eager():
+    with step_by_step():
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny_bundle(tmp_path_factory):
     """A folder with one detector that was trained for a moment: the original network, a thousand times quicker."""
@@ -165,7 +183,8 @@ def tiny_bundle(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tiny")
     (folder / "pictures").mkdir()
     config = Config("cnn32", "tiny", epochs=1, augment=False)
-    candidates.train_rows(config, dataset(folder / "pictures", 40), folder / "shipped" / "tiny")
+    with step_by_step():
+        candidates.train_rows(config, dataset(folder / "pictures", 40), folder / "shipped" / "tiny")
     return folder / "shipped"
 
 

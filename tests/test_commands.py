@@ -33,7 +33,7 @@ def folder(tmp_path):
 
 
 @pytest.mark.keras
-def test_import_train_evaluate_promote_classify(folder, tmp_path, db, settings):
+def test_import_train_evaluate_promote_classify(eager, folder, tmp_path, db, settings):
     (folder / "REAL" / "broken.jpg").write_bytes(b"x")
     manifest = tmp_path / "manifest.csv"
     out, err = run("import_dataset", str(folder), "--output", str(manifest))
@@ -72,7 +72,7 @@ def test_the_audit_names_shortcuts_and_fails_on_a_leak(folder, tmp_path):
 
 
 @pytest.mark.keras
-def test_a_name_is_used_once(folder, tmp_path, db):
+def test_a_name_is_used_once(eager, folder, tmp_path, db):
     run("import_dataset", str(folder), "--output", str(tmp_path / "m.csv"))
     arguments = (
         "train",
@@ -193,7 +193,7 @@ def test_classify_says_what_decided(tmp_path, db):
 
 
 @pytest.mark.keras
-def test_a_plain_folder_of_thumbnails_trains_without_any_manifest(tmp_path, db, settings):
+def test_a_plain_folder_of_thumbnails_trains_without_any_manifest(eager, tmp_path, db, settings):
     for number in range(60):
         label = ("REAL", "FAKE")[number % 2]
         (tmp_path / "in" / label).mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ from classifier.worker import trainer
 from tests.conftest import person
 from tests.loop import frozen, label_pictures
 
-pytestmark = pytest.mark.keras
+pytestmark = [pytest.mark.keras, pytest.mark.usefixtures("eager")]
 ADD = "/admin/classifier/trainingrun/add/"
 SMALL = {"architecture": "cnn32", "start": "scratch", "epochs": 2, "minutes": 5, "seed": 0}
 
