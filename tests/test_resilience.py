@@ -69,7 +69,8 @@ def test_an_upload_cut_off_on_the_wire(stack):
 @pytest.mark.parametrize("how", ["frozen", "killed"])
 def test_redis_is_away_for_a_while(stack, how):
     """Frozen: it accepts connections and never answers. Killed: its socket is there, nobody listens."""
-    person = Browserless(stack).sign_up(how)
+    name = f"redis-{how}"
+    person = Browserless(stack).sign_up(name)
     redis = stack.find("redis-server")[0]
     # Frozen for three times as long as a socket waits: acknowledgements, wake-ups and sweeps are lost.
     number, seconds = (signal.SIGSTOP, 3 * TIMEOUT) if how == "frozen" else (signal.SIGKILL, 5)
@@ -83,8 +84,8 @@ def test_redis_is_away_for_a_while(stack, how):
         time.sleep(0.5)
     if how == "frozen":
         redis.send_signal(signal.SIGCONT)
-    wait_for(lambda: counts(stack, how)[1] == accepted, 90, "a verdict for every image, by itself")
-    assert counts(stack, how) == [accepted] * 4
+    wait_for(lambda: counts(stack, name)[1] == accepted, 90, "a verdict for every image, by itself")
+    assert counts(stack, name) == [accepted] * 4
     last = person.upload(picture(999))
     assert "/images/" in last.url
-    wait_for(lambda: counts(stack, how) == [accepted + 1] * 4, 30, "the next verdict")
+    wait_for(lambda: counts(stack, name) == [accepted + 1] * 4, 30, "the next verdict")
