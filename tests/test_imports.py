@@ -13,8 +13,9 @@ from django.core.management import call_command
 from classifier.detector.errors import DatasetError
 from classifier.labelling import imports
 from classifier.models import Image, ImportBatch, Label
-from classifier.worker import loop
 from tests.pictures import jpeg
+
+pytestmark = pytest.mark.postgres
 
 ADD = "/admin/classifier/importbatch/add/"
 
@@ -78,7 +79,10 @@ def test_an_upload_goes_before_ten_thousand_imported_ones(staff, upload, setting
     assert Image.objects.get(name="0.jpg").queue_position() == 1, "those that are being analysed are no longer counted"
 
 
-def test_the_worker_imports_and_judges_between_uploads(staff):
+@pytest.mark.keras
+def test_the_worker_imports_and_judges_between_uploads(staff, tiny):
+    from classifier.worker import loop
+
     archive = ContentFile(packed({"REAL/x/1.jpg": jpeg(1), "FAKE/y/2.jpg": jpeg(2)}), "x.zip")
     imports.start(staff, "CC0", archive=archive)
     assert loop.classify_waiting(8) == 2

@@ -12,6 +12,8 @@ from classifier.models import Dispute, HashKey, Image, Label, State, Verdict
 from tests.conftest import person
 from tests.test_history import make
 
+pytestmark = pytest.mark.postgres
+
 URL = "/admin/classifier/image/review/"
 
 
@@ -57,7 +59,7 @@ def only(image):
     ],
 )
 def test_what_opinions_come_to(opinions, result):
-    assert settle(ground_truth) == result
+    assert settle(opinions) == result
 
 
 def test_a_contradiction_is_contested_and_a_third_decides(image, staff, second, third):

@@ -12,6 +12,8 @@ from classifier.worker import trainer
 from tests.conftest import person
 from tests.loop import another, frozen
 
+pytestmark = [pytest.mark.keras, pytest.mark.postgres]
+
 
 @pytest.fixture
 def version(tiny, alice, staff):

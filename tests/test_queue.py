@@ -12,6 +12,8 @@ from classifier.registry import detectors
 from classifier.worker import analysis, loop
 from tests.pictures import jpeg
 
+pytestmark = [pytest.mark.keras, pytest.mark.postgres]
+
 
 @pytest.fixture
 def three(upload):

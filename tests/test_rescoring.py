@@ -10,6 +10,8 @@ from classifier.worker import analysis, loop, rescoring
 from tests.loop import another
 from tests.pictures import jpeg
 
+pytestmark = [pytest.mark.keras, pytest.mark.postgres]
+
 
 @pytest.fixture
 def judged(tiny, upload):

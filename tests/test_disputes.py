@@ -18,11 +18,13 @@ from pypdf import PdfReader
 from classifier.intake import retention
 from classifier.labelling import ground_truth
 from classifier.models import Dispute, GroundTruth, Image, Share
-from classifier.results import report
-from classifier.worker import loop
+from classifier.results.report import SCHEMA, csv_rows
+from tests import factories
 from tests.pictures import encoded, jpeg, photo
 from tests.provenance import files
 from tests.responses import body
+
+pytestmark = pytest.mark.postgres
 
 SAID = {"claim": "REAL", "category": "night", "how": "I took it with my phone.", "agreed": "on"}
 
@@ -159,7 +161,8 @@ def test_unconsented_images_are_deleted_after_their_time(
     assert "deleted after 7 days" in text_of(as_alice.get("/"))
 
 
-def test_the_sweep_deletes_what_is_past_its_time(picture, settings):
+@pytest.mark.keras
+def test_the_sweep_deletes_what_is_past_its_time(picture, tiny, settings):
     from classifier import tasks
 
     settings.RETENTION_DAYS = 1
@@ -173,11 +176,9 @@ def test_the_sweep_deletes_what_is_past_its_time(picture, settings):
 
 @pytest.fixture
 def declared(upload, alice):
-    upload(
-        ("castle.jpg", encoded(photo(200, 160), "JPEG", exif=files.exif("stability.ai", "Canon", "EOS", place=True)))
-    )
-    loop.classify_waiting(8)
-    return Image.objects.get(owner=alice)
+    exif = files.exif("stability.ai", "Canon", "EOS", place=True)
+    upload(("castle.jpg", encoded(photo(200, 160), "JPEG", exif=exif)))
+    return factories.judged(Image.objects.get(owner=alice))
 
 
 def share(client, image, days=7):
@@ -239,7 +240,7 @@ def test_bob_can_neither_share_nor_revoke(declared, as_alice, as_bob):
 
 def test_the_json_report_keeps_its_schema(declared, as_alice):
     report = json.loads(as_alice.get(reverse("report_json", args=[declared.uuid])).content)
-    assert report["schema"] == report.SCHEMA
+    assert report["schema"] == SCHEMA
     assert set(report) == {"schema", "file", "verdict", "network", "evidence", "limits", "made"}
     assert set(report["file"]) == {"name", "sha256", "format", "bytes", "width", "height", "uploaded"}
     assert report["verdict"] == {"outcome": "FAKE", "decided_by": "generator", "previous": None, "changed": None}
@@ -303,7 +304,7 @@ def test_my_data_is_a_zip_with_originals_reports_and_a_table(declared, upload, a
 
 def test_a_file_name_can_be_no_formula_in_a_spreadsheet(declared):
     Image.objects.update(name='=HYPERLINK("http://evil.example")')
-    lines = list(report.csv_rows(Image.objects.select_related("verdict__detector")))
+    lines = list(csv_rows(Image.objects.select_related("verdict__detector")))
     assert next(csv.reader([lines[1]]))[0].startswith("'=HYPERLINK")
 
 
