@@ -13,7 +13,6 @@ from django.utils import timezone
 from classifier.intake import neighbours
 from classifier.labelling import ground_truth
 from classifier.models import Dispute, DisputeState, GroundTruth, Image, ImageQuerySet, Label, State
-from classifier.registry import detectors
 
 CLAIM = timedelta(minutes=5)
 """How long an image belongs to one member of staff; then another may get it."""
@@ -99,7 +98,10 @@ def _disagreeing(images: ImageQuerySet) -> Image | None:
 
 def _uncertain(images: ImageQuerySet) -> Image | None:
     """Nearest to a threshold."""
-    card = detectors.active().card
+    active = Detector.objects.active()
+    if active is None:
+        return None
+    card = active.card
     low, high = (Abs(F("score") - Value(card[name])) for name in ("fake_below", "real_above"))
     return images.filter(label="").exclude(score=None).order_by(Least(low, high), "pk").first()
 

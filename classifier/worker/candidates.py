@@ -1,7 +1,6 @@
 """WORKER ONLY: manifest → train → calibrate → evaluate → candidate Detector. Imports Keras."""
 
 import dataclasses
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -114,10 +113,9 @@ def unused_folder(version: str) -> Path:
 
 def publish(folder: Path, report: dict[str, Any]) -> None:
     """Put a report into the bundle's card, beside it as Markdown, and draw its plots."""
-    data = json.loads((folder / bundle.CARD_FILE).read_text(encoding="utf-8"))
-    bundle.write_card(folder, {**data, "report": report})
-    write_report(report, f"{data['version']} on sources that the scoring network never saw", folder)
-    (folder / "MODEL_CARD.md").write_text(model_card.markdown({**data, "report": report}), encoding="utf-8")
+    card = bundle.revise(folder, report=report)
+    write_report(report, f"{card.version} on sources that the scoring network never saw", folder)
+    (folder / "MODEL_CARD.md").write_text(model_card.markdown(card), encoding="utf-8")
 
 
 def write_report(report: dict[str, Any], title: str, folder: Path) -> None:
@@ -192,7 +190,7 @@ def attacked(detector: Detector, rows: list[manifest.Row], count: int, seed: int
     views = [evaluation.views_of(row, loaded.card.preprocessing) for row in chosen]
     found = attacks.attack_report(loaded, views, evaluation.targets_of(chosen))
     if save:
-        card = json.loads((detector.folder / bundle.CARD_FILE).read_text(encoding="utf-8"))
-        bundle.write_card(detector.folder, {**card, "largest_jump": found["limit"]})
-        publish(detector.folder, card["report"] | {"attacks": found})
+        card = detectors.revise(detector, largest_jump=found["limit"])
+        publish(detector.folder, card.report | {"attacks": found})
+        detectors.revise(detector)
     return found

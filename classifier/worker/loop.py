@@ -43,7 +43,7 @@ def classify_waiting(batch_size: int, budget: float = 60) -> int:
     fresh: deque[Prepared] = deque(maxlen=LATER)
     while True:
         detector = detectors.active()
-        loaded = _loaded(detector.version, detector.sha256)
+        loaded = load(detector)
         token = uuid.uuid4()
         if claimed := list(Image.objects.claim(token, batch_size)):
             fresh += analyse(claimed, token, detector, loaded)
@@ -62,7 +62,7 @@ def rescore_now(job: Rescoring) -> Iterator[Rescoring]:
     step."""
     while job.finished_at is None:
         detector = detectors.active()
-        if not rescoring.step(detector, _loaded(detector.version, detector.sha256)):
+        if not rescoring.step(detector, load(detector)):
             time.sleep(1)  # a worker has it just now
         job.refresh_from_db()
         yield job
@@ -70,7 +70,7 @@ def rescore_now(job: Rescoring) -> Iterator[Rescoring]:
 
 def classify_files(detector: Detector, paths: Iterable[str]) -> Iterator[dict[str, Any]]:
     """For commands: one result a path, nothing stored. The keys are a contract that other programs rely on."""
-    loaded = _loaded(detector.version, detector.sha256)
+    loaded = load(detector)
     for path in paths:
         started = time.perf_counter()
         try:
@@ -94,7 +94,7 @@ def classify_files(detector: Detector, paths: Iterable[str]) -> Iterator[dict[st
 
 def explain(detector: Detector, path: Path) -> bytes:
     """For commands: the picture of a file with the heat of its verdict over it, as PNG."""
-    loaded = _loaded(detector.version, detector.sha256)
+    loaded = load(detector)
     rgb = read_rgb(path, checks.limits())
     shown = ImageOps.contain(rgb, DISPLAY) if exceeds(rgb.size, DISPLAY) else rgb
     heat = heat_map.as_png(heat_map.heat_map(loaded, loaded.views(rgb), rgb.size), shown.size)
@@ -104,7 +104,11 @@ def explain(detector: Detector, path: Path) -> bytes:
     return buffer.getvalue()
 
 
+def load(detector: Detector) -> bundle.LoadedDetector:
+    """The detector in memory: one a process, loaded anew when its card or its model changes."""
+    return _loaded(detector.folder, bundle.digest(detector.folder))
+
+
 @lru_cache(maxsize=1)
-def _loaded(version: str, sha256: str) -> bundle.LoadedDetector:
-    """One detector a process; the digest in the key loads it anew when the row changes."""
-    return bundle.load(Detector.objects.get(version=version).folder)
+def _loaded(folder: Path, digest: str) -> bundle.LoadedDetector:
+    return bundle.load(folder)

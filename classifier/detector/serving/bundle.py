@@ -70,11 +70,26 @@ def save(model: "keras.Model", folder: Path, card: dict[str, Any]) -> Card:
     bare.save(partial)
     partial.replace(folder / MODEL_FILE)
     card = {**card, "sha256": file_digest(folder / MODEL_FILE), "parameters": model.count_params()}
-    write_card(folder, card)
+    _write_card(folder, card)
     return read_card(folder)
 
 
-def write_card(folder: Path, card: dict[str, Any]) -> None:
+def revise(folder: Path, **changes: Any) -> Card:
+    """Change entries of a saved card: the only way to, after `save`. Raises BundleError. Workers notice by `digest`."""
+    data = {**json.loads((folder / CARD_FILE).read_text(encoding="utf-8")), **changes}
+    _write_card(folder, data)
+    return read_card(folder)
+
+
+def digest(folder: Path) -> str:
+    """What a bundle is as a whole: SHA-256 over its card, which vouches for its model. Raises BundleError."""
+    try:
+        return file_digest(folder / CARD_FILE)
+    except OSError as error:
+        raise BundleError(f"expected a readable {CARD_FILE} in {folder} ({error})") from error
+
+
+def _write_card(folder: Path, card: dict[str, Any]) -> None:
     """Write `bundle.json` with the format and the class names in front."""
     text = json.dumps({"format": FORMAT, "classes": list(CLASS_NAMES), **card}, indent=1)
     partial = folder / f"{CARD_FILE}.partial"
