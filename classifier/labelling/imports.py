@@ -23,7 +23,8 @@ from classifier.detector.labels import CLASS_NAMES
 from classifier.intake import submitting
 from classifier.intake.checks import clean_name, limits, size_in_words
 from classifier.intake.submitting import CheckedFile
-from classifier.models import ImportBatch, JobState, Label
+from classifier.labelling import ground_truth
+from classifier.models import GroundTruth, ImportBatch, JobState
 
 BATCH = 50
 MOST_FILES = 200_000
@@ -243,7 +244,7 @@ def _bring(batch: ImportBatch, place: Archive | Folder, entry: Entry) -> None:
         _complain(batch, f"{entry.name}: {error}")
         return
     source = (batch.source or entry.source or f"import {batch.pk}")[:100]
-    told = {"source": source, "license": (entry.license or batch.license)[:200], "label": entry.label}
+    told = {"source": source, "license": (entry.license or batch.license)[:200]}
     checked = CheckedFile(ContentFile(data), name, header)
     submission = submitting.submit(batch.owner, checked, consent=True, background=True, **told)
     if not submission.created:
@@ -252,7 +253,7 @@ def _bring(batch: ImportBatch, place: Archive | Folder, entry: Entry) -> None:
             _complain(batch, f"{entry.name}: it is here already, labelled {submission.image.label}; that stays")
         return
     batch.added += 1
-    Label.objects.create(image=submission.image, by=batch.by, new=entry.label, reason=f"import {batch.pk}: {source}")
+    ground_truth.label_imported(submission.image, batch.by, GroundTruth(entry.label), f"import {batch.pk}: {source}")
 
 
 def _complain(batch: ImportBatch, sentence: str) -> None:
