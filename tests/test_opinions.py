@@ -220,7 +220,9 @@ def test_whoever_took_their_opinion_back_is_asked_again(image, staff, second, th
 
 
 def test_one_place_writes_labels():
-    writers = [path.name for path in files_of("classifier") if re.search(r"\bLabel(\.objects\.\w*create)?\(", text(path))]
+    writers = [
+        path.name for path in files_of("classifier") if re.search(r"\bLabel(\.objects\.\w*create)?\(", text(path))
+    ]
     assert writers == ["ground_truth.py", "exchanges.py"]
 
 

@@ -53,7 +53,9 @@ def label_images(images: ImageQuerySet, by: User, new: GroundTruth, reason: str,
         known = opinions_on(image.pk for image in reviewable)
         unsaid = [image for image in reviewable if known[image.pk][by.pk][-1:] != [new]]
         rows = [
-            Label(image=image, by=by, kind=LabelKind.OPINION, old=image.label, new=new, reason=reason, category=category)
+            Label(
+                image=image, by=by, kind=LabelKind.OPINION, old=image.label, new=new, reason=reason, category=category
+            )
             for image in unsaid
         ]
         before = {image.pk: (image.label, image.contested) for image in unsaid}
