@@ -83,7 +83,7 @@ def _record(rows: Sequence[Label]) -> dict[tuple[str, bool], list[int]]:
     """The one writer of labels: add rows, one an image, and let each image's ground truth follow from all that was said
     about it. Returns the images by what they came to: (ground truth, whether it is contested)."""
     outcomes: dict[tuple[str, bool], list[int]] = defaultdict(list)
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         Label.objects.bulk_create(rows)
         for image, opinions in opinions_on(row.image_id for row in rows).items():
             outcomes[settle(opinions)].append(image)
