@@ -24,6 +24,7 @@ TRUST_LIST = env.read(
     "TRUST_LIST", BASE_DIR / "classifier" / "provenance" / "trust", "a folder of PEM files of trusted signers", Path
 )
 MANIFEST = BASE_DIR / "dataset" / "manifest.csv"
+FEATURES = MEDIA_ROOT / "features"
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
