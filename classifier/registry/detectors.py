@@ -62,8 +62,8 @@ def switch_to(
     overridden: Sequence[str] = (),
     rollback: bool = False,
 ) -> Promotion:
-    """Make a detector the active one, whatever it is worth, and have history re-scored; workers pick it up at their next
-    batch. Only `learning.gate`, which asks what it is worth first, and `install_shipped` call this."""
+    """Make a detector the active one, whatever it is worth, and have history re-scored; workers pick it up at their
+    next batch. Only `learning.gate`, which asks what it is worth first, and `install_shipped` call this."""
     with transaction.atomic():
         list(Detector.objects.select_for_update().values_list("pk"))  # one promotion at a time
         before = Detector.objects.active()
@@ -124,8 +124,9 @@ def active() -> Detector:
 
 
 def find(version: str | None) -> Detector:
-    """A registered detector by its version, or the active one; before any database or installation the shipped one, as
-    a row that is not stored. A trained bundle that a new database has not seen yet is registered. Raises BundleError."""
+    """A registered detector by its version, or the active one; before any database or installation the shipped one,
+    as a row that is not stored. A trained bundle that a new database has not seen yet is registered. Raises
+    BundleError."""
     try:
         if found := Detector.objects.filter(version=version).first() if version else Detector.objects.active():
             return found
