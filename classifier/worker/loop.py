@@ -1,32 +1,20 @@
 """WORKER ONLY: waiting rows → detector → verdicts, in batches; when none waits, what may take its time."""
 
-import io
 import time
 import uuid
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
-
-from django.conf import settings
-from PIL import Image as Picture
-from PIL import ImageOps
 
 from classifier import wakeups
-from classifier.detector.errors import UnreadableImage
-from classifier.detector.images.decoding import read_rgb
-from classifier.detector.images.suitability import unfit
-from classifier.detector.serving import bundle, heat_map
-from classifier.detector.serving.judgement import judge
-from classifier.intake import checks, neighbours
+from classifier.detector.serving import bundle
+from classifier.intake import neighbours
 from classifier.labelling import imports
-from classifier.models import DecidedBy, Detector, Image, Rescoring
-from classifier.provenance import rules
-from classifier.provenance.inspection import inspect
+from classifier.models import Detector, Image, Rescoring
 from classifier.registry import detectors
 from classifier.worker import rescoring
-from classifier.worker.analysis import DISPLAY, Prepared, analyse, draw_heat, exceeds, quality_of
+from classifier.worker.analysis import Prepared, analyse, draw_heat
 
 LATER = 64
 """How many heat maps are drawn, newest first, when no image waits any more."""
@@ -66,42 +54,6 @@ def rescore_now(job: Rescoring) -> Iterator[Rescoring]:
             time.sleep(1)  # a worker has it just now
         job.refresh_from_db()
         yield job
-
-
-def classify_files(detector: Detector, paths: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """For commands: one result a path, nothing stored. The keys are a contract that other programs rely on."""
-    loaded = load(detector)
-    for path in paths:
-        started = time.perf_counter()
-        try:
-            rgb = read_rgb(Path(path), checks.limits())
-        except UnreadableImage as error:
-            yield {"path": path, "error": str(error)}
-            continue
-        evidence = inspect(Path(path).read_bytes(), settings.TRUST_LIST)
-        [said] = judge(loaded, [loaded.views(rgb)], [unfit(rgb, quality_of(evidence))])
-        deciding = rules.deciding(evidence)
-        yield {
-            "path": path,
-            "verdict": rules.decide(evidence) or said.outcome,
-            "score": round(said.score, 6),
-            "detector": detector.version,
-            "milliseconds": round((time.perf_counter() - started) * 1000, 1),
-            "decided_by": deciding.kind if deciding else DecidedBy.NETWORK.value,
-            "evidence": [piece.as_dict() for piece in evidence],
-        }
-
-
-def explain(detector: Detector, path: Path) -> bytes:
-    """For commands: the picture of a file with the heat of its verdict over it, as PNG."""
-    loaded = load(detector)
-    rgb = read_rgb(path, checks.limits())
-    shown = ImageOps.contain(rgb, DISPLAY) if exceeds(rgb.size, DISPLAY) else rgb
-    heat = heat_map.as_png(heat_map.heat_map(loaded, loaded.views(rgb), rgb.size), shown.size)
-    buffer = io.BytesIO()
-    with Picture.open(io.BytesIO(heat)) as over:
-        Picture.alpha_composite(shown.convert("RGBA"), over).convert("RGB").save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def load(detector: Detector) -> bundle.LoadedDetector:

@@ -21,7 +21,7 @@ class Command(BaseCommand):
         parser.add_argument("--quick", action="store_true", help="the quick shipped detector instead")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from classifier.worker.loop import classify_files
+        from classifier.worker.files import classify_files
 
         try:
             detector = detectors.find(
