@@ -143,7 +143,11 @@ def _tiers(
     if encoder_of(config):  # a transformer takes its time: fewer pictures, and the two tiers that sum up the others
         tested, wanted = _thinned(tested), ["clean", *SUMMARY]
     chosen = {row.sha256 for row in tested}
-    found, folds_of = {}, list(headline_folds(rows))
+    folds_of = [
+        (name, [row for row in split if row.split != "test" or row.sha256 in chosen])
+        for name, split in headline_folds(rows)
+    ]
+    found = {}
     for tier in wanted:
         place = folder / f"features-{tier.replace(' ', '-')}"
         degraded = _features(folds.model, folds.spec, tested, place, config, 1, tier, on_image)
