@@ -213,14 +213,38 @@ def stack(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def loop_stack(tmp_path_factory):
-    """Another one, for those who promote detectors, label and freeze everything that is there."""
-    yield from running(tmp_path_factory.mktemp("loop"))
+    """Another one, for those who promote detectors, label and freeze everything that is there; a small detector that
+    knows nothing is active in it, because much is measured."""
+    yield from running(tmp_path_factory.mktemp("loop"), before=PLAIN)
 
 
-def running(folder):
-    stack = Stack(folder, TF_NUM_INTRAOP_THREADS="1").start()
-    yield stack
+def running(folder, before=""):
+    stack = Stack(folder, TF_NUM_INTRAOP_THREADS="1")
+    if before:
+        stack.manage("migrate")
+        stack.manage("shell", "--no-imports", "-c", before)
+    yield stack.start()
     assert stack.stop() == 0
+
+
+PLAIN = """
+from pathlib import Path
+from django.conf import settings
+from django.utils import timezone
+from classifier.detector.networks.architectures import build
+from classifier.detector.serving import bundle
+from classifier.models import Detector
+from classifier.registry import detectors
+from tests.factories import RELIABILITY, REPORT
+model, spec = build("cnn32")
+card = {"version": "plain", "architecture": "cnn32", "preprocessing": spec.as_dict(), "temperature": 1.0,
+    "fake_below": 0.4, "real_above": 0.6, "training": {"images": {}}, "report": REPORT, "reliability": RELIABILITY}
+folder = Path(settings.MEDIA_ROOT) / "detectors" / "plain"
+bundle.save(model, folder, card)
+plain = detectors.register(folder)
+Detector.objects.filter(active=True).update(active=False)
+Detector.objects.filter(pk=plain.pk).update(active=True, promoted_at=timezone.now())
+"""
 
 
 @pytest.fixture
