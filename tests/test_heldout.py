@@ -14,7 +14,7 @@ from tests.pictures import photo
 from tests.test_commands import run
 from tests.waves import dataset
 
-pytestmark = pytest.mark.keras
+pytestmark = [pytest.mark.keras, pytest.mark.usefixtures("small_fusion")]
 
 
 @pytest.fixture(scope="module")

@@ -58,11 +58,6 @@ print(json.dumps({"judged": images.filter(owner__username="owner").exclude(verdi
 """
 
 
-@pytest.fixture
-def stack(loop_stack):
-    return loop_stack
-
-
 def told(stack, code):
     return json.loads(stack.ask(code).splitlines()[-1])
 

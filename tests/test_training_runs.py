@@ -192,7 +192,7 @@ def test_nothing_heavy_is_loaded_while_nothing_waits(db, monkeypatch):
     assert "classifier.worker.trainer" not in names
 
 
-def test_fusion_needs_no_start_and_an_image_that_was_deleted_is_left_out(alice, staff, monkeypatch):
+def test_fusion_needs_no_start_and_an_image_that_was_deleted_is_left_out(small_fusion, tiny, alice, staff, monkeypatch):
     version = frozen(alice, staff, 16)
     Image.objects.filter(label="REAL").first().delete()
     monkeypatch.setattr(trainer, "TIER_IMAGES", 1)
