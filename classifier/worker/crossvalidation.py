@@ -26,7 +26,7 @@ from classifier.worker.candidates import publish, unused_folder
 
 REPORT_FILE = "heldout.json"
 SUMMARY = ("web", "hard")
-THINNED = 40
+THINNED = 20
 
 
 def cross_validate(
