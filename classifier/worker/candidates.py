@@ -82,8 +82,8 @@ def manifest_of(
 
 
 def configured(manifest_path: Path, architecture: str, name: str, chosen: dict[str, Any]) -> Config:
-    """The run's Config. Without an architecture the one that suits the pictures' size. An architecture of which only the
-    last layer is fitted begins, without a start, from the shipped detector of that architecture."""
+    """The run's Config. Without an architecture the one that suits the pictures' size. An architecture of which only
+    the last layer is fitted begins, without a start, from the shipped detector of that architecture."""
     architecture = architecture or architectures.suited([row.longest for row in manifest.read(manifest_path)])
     return started(Config(architecture, name, **chosen))
 
