@@ -18,7 +18,8 @@ from pypdf import PdfReader
 from classifier.intake import retention
 from classifier.labelling import ground_truth
 from classifier.models import Dispute, GroundTruth, Image, Share
-from classifier.results import report
+from classifier.results.report import SCHEMA
+from classifier.results.table import csv_rows
 from classifier.worker import loop
 from tests.pictures import encoded, jpeg, photo
 from tests.provenance import files
@@ -239,7 +240,7 @@ def test_bob_can_neither_share_nor_revoke(declared, as_alice, as_bob):
 
 def test_the_json_report_keeps_its_schema(declared, as_alice):
     report = json.loads(as_alice.get(reverse("report_json", args=[declared.uuid])).content)
-    assert report["schema"] == report.SCHEMA
+    assert report["schema"] == SCHEMA
     assert set(report) == {"schema", "file", "verdict", "network", "evidence", "limits", "made"}
     assert set(report["file"]) == {"name", "sha256", "format", "bytes", "width", "height", "uploaded"}
     assert report["verdict"] == {"outcome": "FAKE", "decided_by": "generator", "previous": None, "changed": None}
@@ -303,7 +304,7 @@ def test_my_data_is_a_zip_with_originals_reports_and_a_table(declared, upload, a
 
 def test_a_file_name_can_be_no_formula_in_a_spreadsheet(declared):
     Image.objects.update(name='=HYPERLINK("http://evil.example")')
-    lines = list(report.csv_rows(Image.objects.select_related("verdict__detector")))
+    lines = list(csv_rows(Image.objects.select_related("verdict__detector")))
     assert next(csv.reader([lines[1]]))[0].startswith("'=HYPERLINK")
 
 

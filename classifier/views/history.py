@@ -10,7 +10,8 @@ from django.views.decorators.http import require_GET, require_POST
 from classifier.forms.filtering import HistoryForm
 from classifier.intake import retention, submitting
 from classifier.models import Image, ImageQuerySet
-from classifier.results import listing, report
+from classifier.results import listing
+from classifier.results.table import csv_rows
 
 COMPARED = 6
 
@@ -39,7 +40,7 @@ def history_csv(request: HttpRequest) -> StreamingHttpResponse:
     """The filtered list, all pages of it."""
     images = listing.all_of(_mine(request), HistoryForm(request.GET, owner=request.user))
     rows = images.select_related("verdict__detector").prefetch_related("evidence").iterator(chunk_size=500)
-    response = StreamingHttpResponse(report.csv_rows(rows), content_type="text/csv; charset=utf-8")
+    response = StreamingHttpResponse(csv_rows(rows), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="aidetect-history.csv"'
     return response
 
