@@ -82,12 +82,7 @@ RETENTION_DAYS = env.integer("RETENTION_DAYS", 0, 0, 36500)
 SHARE_DAYS = env.integer("SHARE_DAYS", 30, 1, 3650)
 AUDIT_SHARE = env.number("AUDIT_SHARE", 0.1, 0, 1)
 REVIEW_KINDS = ["contested", "disputed", "disagreeing", "uncertain"]
-REVIEW_ORDER = env.read(
-    "REVIEW_ORDER",
-    REVIEW_KINDS,
-    "some of contested, disputed, disagreeing, uncertain, separated by commas",
-    lambda value: [REVIEW_KINDS[REVIEW_KINDS.index(word.strip())] for word in value.split(",")],
-)
+REVIEW_ORDER = env.some_of("REVIEW_ORDER", REVIEW_KINDS, REVIEW_KINDS)
 PROMOTION_MARGIN = env.number("PROMOTION_MARGIN", 0.02, 0, 1)
 RESCORE_HISTORY = env.boolean("RESCORE_HISTORY", True)
 REVIEW_SCOPE = env.choice("REVIEW_SCOPE", "consent", ("consent", "all"))
