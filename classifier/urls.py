@@ -33,5 +33,4 @@ urlpatterns = [
     path("metrics/<str:version>/<slug:name>.svg", metrics.metrics_plot, name="metrics_plot"),
     path("account/data/", account.my_data, name="my_data"),
     path("account/delete/", account.delete_account, name="delete_account"),
-    path("healthz", home.health, name="health"),
 ]
