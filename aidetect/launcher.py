@@ -152,5 +152,5 @@ def _static_is_stale() -> bool:
     collected = settings.STATIC_ROOT / "staticfiles.json"
     if not collected.exists():
         return True
-    sources = [settings.BASE_DIR / "requirements.txt", *settings.STATICFILES_DIRS[0].rglob("*")]
+    sources = [settings.BASE_DIR / "requirements.lock", *settings.STATICFILES_DIRS[0].rglob("*")]
     return any(path.stat().st_mtime > collected.stat().st_mtime for path in sources)

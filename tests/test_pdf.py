@@ -17,8 +17,8 @@ from tests.pictures import encoded
 def judged(alice, detector):
     """A done image of alice's with a verdict of the network, and with the worst preview for a JPEG: noise."""
     image = Image.objects.create(
-        owner=alice, name="дом.jpg", original="gone", sha256="a" * 64, format="JPEG", size=1000, width=1600, height=1200,
-        state=State.DONE, outcome="FAKE", decided_by="network", score=0.0712,
+        owner=alice, name="дом.jpg", original="gone", sha256="a" * 64, format="JPEG", size=1000, width=1600,
+        height=1200, state=State.DONE, outcome="FAKE", decided_by="network", score=0.0712,
     )  # fmt: skip
     image.verdict = Verdict.objects.create(image=image, detector=detector, score=0.0712, outcome="FAKE", milliseconds=1)
     noise = Picture.frombytes("RGB", (1600, 1200), os.urandom(1600 * 1200 * 3))

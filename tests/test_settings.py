@@ -50,6 +50,7 @@ def test_addresses_come_from_the_environment(tmp_path):
         ("REVIEW_SCOPE", "some", "consent or all"),
         ("DATABASE_URL", "mysql://x/y", "postgres://user:password@host/name"),
         ("DATABASE_URL", "nonsense", "sqlite:////absolute/path"),
+        ("TRUSTED_PROXIES", "proxy.example", "addresses or networks such as 10.0.0.0/8"),
         ("EMAIL_URL", "nonsense", "consolemail://"),
     ],
 )
