@@ -71,4 +71,4 @@ def test_whatever_a_locked_package_needs_is_locked_too_and_fits(lock):
 
 def test_make_installs_from_the_locks_alone():
     rules = [line for line in (ROOT / "Makefile").read_text().splitlines() if "pip install" in line or "$(PIP)" in line]
-    assert rules and all("--no-deps" in line or "-r requirements" in line and ".lock" in line for line in rules)
+    assert rules and all("--no-deps" in line or ("-r requirements" in line and ".lock" in line) for line in rules)
