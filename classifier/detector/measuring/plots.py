@@ -76,10 +76,9 @@ def curve(history: Sequence[Entry], name: str, held_out: str = "held-out sources
         return ""
     titles = {"training": "training images", "validation": held_out}
     between = (0.0, 1.0) if name in UNIT else (min(values), max(values))
-    plane = Plane((steps[0], steps[-1]), between, top=18)
+    plane = Plane((steps[0], steps[-1]), between, top=26)
     drawn = [_marked(plane, kind, line) for kind, line in found.items() if line]
-    ends = {titles[kind]: line[-1] for kind, line in found.items() if line}
-    drawn += _names(plane, ends)
+    drawn += [_key(kind, titles[kind], number) for number, kind in enumerate(kind for kind in found if found[kind])]
     last = ", ".join(f"{titles[kind]} {line[-1][1]:.3f}" for kind, line in found.items() if line)
     axes = plane.axes({"epoch": "epoch", "sources": "sources trained on"}[by], "", whole=True)
     return plane.svg(axes + "".join(drawn), f"{name} by {by}; last: {last}")
@@ -183,11 +182,10 @@ def _marked(plane: Plane, kind: str, line: Sequence[Point]) -> str:
     return f'<polyline class="line {kind}" points="{plane.points(line)}"/>{dot}'
 
 
-def _names(plane: Plane, ends: dict[str, Point]) -> list[str]:
-    """The names of lines at their ends: over the upper one, under the lower one."""
-    upper = max(ends, key=lambda name: ends[name][1])
-    places = {name: plane.place(*end) for name, end in ends.items()}
-    return [_text(x, y - 7 if name == upper else y + 14, name, "end") for name, (x, y) in places.items()]
+def _key(kind: str, title: str, number: int) -> str:
+    """A line's name, over the drawing."""
+    x = 34 + 136 * number
+    return f'<polyline class="line {kind}" points="{x},8 {x + 14},8"/>' + _text(x + 19, 12, title, "start")
 
 
 def _diagonal(plane: Plane) -> str:
