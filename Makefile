@@ -6,7 +6,10 @@ PY := $(VENV)/bin/python
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate --custom-compile-command "make lock"
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-deps
 
-.PHONY: help run test lint types bench lock clean
+# Two processes; what shares the real stack or Keras stays together in one of them.
+PARALLEL := -n 2 --dist loadgroup
+
+.PHONY: help run test check lint types bench lock clean
 
 help:            ## say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 10
@@ -15,7 +18,10 @@ run: $(VENV)/installed  ## start aidetect on PORT (8000); Ctrl-C stops everythin
 	@exec $(PY) manage.py launch --port $(PORT)
 
 test: $(VENV)/installed-dev  ## run all tests (ARGS="-k upload" passes options to pytest)
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest $(PARALLEL) $(ARGS)
+
+check: lint  ## in a minute: lint, and every test that needs neither Keras nor the real stack
+	$(PY) -m pytest $(PARALLEL) -m "not keras and not stack and not browser" $(ARGS)
 
 lint: $(VENV)/installed-dev  ## ruff, and the plan of the house (import-linter)
 	$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(VENV)/bin/lint-imports

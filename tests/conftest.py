@@ -1,8 +1,15 @@
 """Three people: alice owns, bob is a stranger, staff labels. Files go to a temporary folder."""
 
+import contextlib
+import functools
 import os
+import re
+import sys
+import warnings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+if "PYTEST_XDIST_WORKER" in os.environ:  # one thread of TensorFlow for each of the processes that share the cores
+    os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
 # Tests never read the developer's own data or settings.
 for name in ("SECRET_KEY", "MEDIA_ROOT", "REVIEW_SCOPE", "ALLOWED_HOSTS", "HTTPS", "REDIS_URL"):
     os.environ.pop(name, None)
@@ -14,9 +21,40 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from classifier.intake import neighbours
-from classifier.models import Image
+from classifier.models import Detector, Image
 from classifier.registry import detectors
-from tests import pictures
+from tests import factories, pictures
+from tests.stack import Stack
+
+KERAS = re.compile(r"^pytestmark = .*pytest\.mark\.keras", re.M)
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups
+def pytest_collection_modifyitems(items):
+    """Two groups never run beside themselves: tests of the real stack, and those that load Keras (once, then)."""
+    for item in items:
+        if {"tiny", "tiny_bundle", "analysed"} & set(item.fixturenames):
+            item.add_marker("keras")
+        if {"stack", "loop_stack"} & set(item.fixturenames):
+            item.add_marker("stack")
+        for group in ("stack", "keras"):
+            if item.get_closest_marker(group):
+                item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Files that need Keras as a whole are not even imported where no test with Keras is wanted: that takes seconds."""
+    wanted = "not keras" not in config.option.markexpr or collection_path.suffix != ".py"
+    return None if wanted or not KERAS.search(collection_path.read_text()) else True
+
+
+@pytest.fixture(autouse=True)
+def keras_is_marked(request):
+    """`make check` is quick only as long as every test that loads Keras says so."""
+    before = "keras" in sys.modules
+    yield
+    loaded = "keras" in sys.modules and not before
+    assert not loaded or request.node.get_closest_marker("keras"), "this test loads Keras: mark it `keras`"
 
 
 @pytest.fixture(autouse=True)
@@ -28,9 +66,19 @@ def own_files(settings, tmp_path):
     }
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     settings.WHITENOISE_AUTOREFRESH = True
+    settings.DETECTOR = "quick"
     neighbours._index = neighbours._Index()  # of this test's database
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def installed(request):
+    """What the launcher does before anything else, for tests with a database; not for those marked `fresh`."""
+    marks = {mark.name for mark in request.node.iter_markers()}
+    if {"db", "django_db", "transactional_db"} & (set(request.fixturenames) | marks) and "fresh" not in marks:
+        request.getfixturevalue("transactional_db" if "transactional_db" in request.fixturenames else "db")
+        detectors.install_shipped()
 
 
 @pytest.fixture(autouse=True)
@@ -106,7 +154,13 @@ def picture(upload, alice):
 
 @pytest.fixture
 def classified(picture):
-    """The same image after the shipped detector has seen it."""
+    """The same image with a verdict: a row of the factory's, no network looked at it."""
+    return factories.judged(picture)
+
+
+@pytest.fixture
+def analysed(picture):
+    """The same image after the shipped detector has really seen it."""
     from classifier.worker.loop import classify_waiting
 
     assert classify_waiting(8) == 1
@@ -114,24 +168,63 @@ def classified(picture):
     return picture
 
 
+@contextlib.contextmanager
+def step_by_step():
+    """Training of a few steps costs less when they run one by one than when Keras builds a graph of them first."""
+    import keras
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keras.Model, "compile", functools.partialmethod(keras.Model.compile, run_eagerly=True))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="`compile\\(\\)` was not called")  # Keras sees another function
+            yield
+
+
+@pytest.fixture
+def eager():
+    with step_by_step():
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny_bundle(tmp_path_factory):
     """A folder with one detector that was trained for a moment: the original network, a thousand times quicker."""
     from classifier.detector.training.runner import Config
     from classifier.worker import candidates
-    from tests.detector.test_training import dataset
+    from tests.waves import dataset
 
     folder = tmp_path_factory.mktemp("tiny")
     (folder / "pictures").mkdir()
     config = Config("cnn32", "tiny", epochs=1, augment=False)
-    candidates.train_rows(config, dataset(folder / "pictures", 40), folder / "shipped" / "tiny")
+    with step_by_step():
+        candidates.train_rows(config, dataset(folder / "pictures", 40), folder / "shipped" / "tiny")
     return folder / "shipped"
 
 
 @pytest.fixture
-def tiny(tiny_bundle, settings):
+def tiny(tiny_bundle, settings, db):
     """The quick detector instead of the shipped one."""
     settings.SHIPPED_DETECTORS = tiny_bundle
+    if Detector.objects.exists():
+        detectors.install_shipped()
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory):
+    """The real stack, started once for all tests that leave it working; each signs up people of its own."""
+    yield from running(tmp_path_factory.mktemp("stack"))
+
+
+@pytest.fixture(scope="session")
+def loop_stack(tmp_path_factory):
+    """Another one, for those who promote detectors, label and freeze everything that is there."""
+    yield from running(tmp_path_factory.mktemp("loop"))
+
+
+def running(folder):
+    stack = Stack(folder, TF_NUM_INTRAOP_THREADS="1").start()
+    yield stack
+    assert stack.stop() == 0
 
 
 @pytest.fixture

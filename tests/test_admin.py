@@ -124,6 +124,7 @@ def test_many_are_relabelled_from_the_list_after_a_look_at_the_counts(as_staff, 
     assert Image.objects.filter(label="FAKE").count() == 3, "what the page showed, not what another tab chose since"
 
 
+@pytest.mark.postgres
 def test_every_page_of_the_loop_has_a_constant_number_of_queries(as_staff, alice, staff, tiny):
     from classifier.intake import neighbours
     from tests.loop import label_pictures

@@ -7,9 +7,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from classifier.models import Detector
-from tests.detector.test_training import dataset
 from tests.pictures import encoded, jpeg, photo
 from tests.test_layers import ROOT
+from tests.waves import dataset
 
 COMMANDS = ROOT / "classifier/management/commands"
 
@@ -32,7 +32,8 @@ def folder(tmp_path):
     return tmp_path / "own"
 
 
-def test_import_train_evaluate_promote_classify(folder, tmp_path, db, settings):
+@pytest.mark.keras
+def test_import_train_evaluate_promote_classify(eager, folder, tmp_path, db, settings):
     (folder / "REAL" / "broken.jpg").write_bytes(b"x")
     manifest = tmp_path / "manifest.csv"
     out, err = run("import_dataset", str(folder), "--output", str(manifest))
@@ -70,7 +71,8 @@ def test_the_audit_names_shortcuts_and_fails_on_a_leak(folder, tmp_path):
         run("audit_dataset", "--manifest", str(tmp_path / "m.csv"))
 
 
-def test_a_name_is_used_once(folder, tmp_path, db):
+@pytest.mark.keras
+def test_a_name_is_used_once(eager, folder, tmp_path, db):
     run("import_dataset", str(folder), "--output", str(tmp_path / "m.csv"))
     arguments = (
         "train",
@@ -88,6 +90,7 @@ def test_a_name_is_used_once(folder, tmp_path, db):
         run(*arguments)
 
 
+@pytest.mark.keras
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
@@ -104,6 +107,7 @@ def test_what_cannot_be_done_is_said(db, arguments, expected):
         run(*arguments)
 
 
+@pytest.mark.keras
 def test_classify_prints_the_promised_json(tmp_path, db):
     (tmp_path / "a.jpg").write_bytes(jpeg(1))
     (tmp_path / "b.png").write_bytes(encoded(photo(seed=2), "PNG"))
@@ -119,6 +123,7 @@ def test_classify_prints_the_promised_json(tmp_path, db):
     assert "not an image" in bad["error"] and "No such file" in missing["error"]
 
 
+@pytest.mark.keras
 def test_classify_reads_paths_from_standard_input(tmp_path, db, monkeypatch):
     (tmp_path / "a b.jpg").write_bytes(jpeg(1))
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{tmp_path}/a b.jpg\n\n"))
@@ -126,6 +131,7 @@ def test_classify_reads_paths_from_standard_input(tmp_path, db, monkeypatch):
     assert json.loads(out)["path"] == f"{tmp_path}/a b.jpg"
 
 
+@pytest.mark.keras
 def test_classify_fails_only_when_nothing_could_be_read(tmp_path, db):
     (tmp_path / "bad.jpg").write_bytes(b"text")
     with pytest.raises(SystemExit) as stopped:
@@ -133,10 +139,11 @@ def test_classify_fails_only_when_nothing_could_be_read(tmp_path, db):
     assert stopped.value.code == 1
 
 
-def test_the_command_and_the_site_give_one_file_the_same_score(classified, tmp_path):
+@pytest.mark.keras
+def test_the_command_and_the_site_give_one_file_the_same_score(analysed, tmp_path):
     (tmp_path / "same.jpg").write_bytes(jpeg())
     out, _ = run("classify", str(tmp_path / "same.jpg"), "--format", "json")
-    assert json.loads(out)["score"] == pytest.approx(classified.verdict.score, abs=1e-5)
+    assert json.loads(out)["score"] == pytest.approx(analysed.verdict.score, abs=1e-5)
 
 
 def test_plain_lines_of_progress_elsewhere_than_on_a_terminal():
@@ -173,6 +180,7 @@ def test_inspect_prints_the_promised_json_and_a_table(tmp_path):
         run("inspect", str(tmp_path / "missing.jpg"))
 
 
+@pytest.mark.keras
 def test_classify_says_what_decided(tmp_path, db):
     from tests.provenance import files
 
@@ -184,7 +192,8 @@ def test_classify_says_what_decided(tmp_path, db):
     assert "(decided by generator)" in run("classify", str(tmp_path / "a.png"))[0]
 
 
-def test_a_plain_folder_of_thumbnails_trains_without_any_manifest(tmp_path, db, settings):
+@pytest.mark.keras
+def test_a_plain_folder_of_thumbnails_trains_without_any_manifest(eager, tmp_path, db, settings):
     for number in range(60):
         label = ("REAL", "FAKE")[number % 2]
         (tmp_path / "in" / label).mkdir(parents=True, exist_ok=True)
@@ -199,6 +208,7 @@ def test_a_plain_folder_of_thumbnails_trains_without_any_manifest(tmp_path, db, 
         run("train", str(tmp_path / "in"), "--name", "tiny")
 
 
+@pytest.mark.keras
 @pytest.mark.parametrize(
     ("labels", "message"), [([], "is not a folder"), (["REAL"], "no FAKE"), (["OTHER"], "named REAL and FAKE")]
 )
@@ -210,6 +220,7 @@ def test_a_folder_that_cannot_be_trained_on_is_explained(tmp_path, db, labels, m
         run("train", str(tmp_path / "in"), "--name", "none")
 
 
+@pytest.mark.keras
 @pytest.mark.parametrize(
     ("sides", "wanted"), [([32] * 9 + [900], "thumbnail"), ([640, 32, 900], "fusion"), ([0], "fusion")]
 )
@@ -219,6 +230,7 @@ def test_the_architecture_suits_the_size_of_the_pictures(sides, wanted):
     assert suited(sides) == wanted
 
 
+@pytest.mark.keras
 def test_fusion_begins_from_the_shipped_network_unless_told_otherwise(tmp_path):
     from classifier.detector.data import manifest
     from classifier.worker import candidates

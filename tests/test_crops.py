@@ -15,6 +15,8 @@ from classifier.models import Image, Kinship, Signature
 from classifier.worker import loop
 from tests.pictures import encoded, photo
 
+pytestmark = [pytest.mark.keras, pytest.mark.postgres]
+
 
 def scene(seed, width=400, height=300):
     """A picture with something to recognise: blurred blots of a few colours."""
@@ -54,7 +56,7 @@ def test_a_flat_picture_is_like_nothing():
 
 
 @pytest.fixture
-def crops(upload, staff):
+def crops(tiny, upload, staff):
     """Nine scenes and a crop of the first of them, labelled."""
     files = [(f"{n}.jpg", encoded(scene(n), "JPEG", quality=88)) for n in range(9)]
     upload(*files, ("part.jpg", encoded(cut(scene(0), *CUTS[1]), "JPEG", quality=75)), consent=True)

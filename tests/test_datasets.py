@@ -14,21 +14,20 @@ from classifier.detector.errors import DatasetError
 from classifier.labelling import disputes, ground_truth
 from classifier.learning import versions
 from classifier.models import DatasetVersion, GroundTruth, Image
-from classifier.worker import loop
 from tests.conftest import person
+from tests.factories import judged, submitted
 from tests.pictures import encoded, jpeg, photo
+
+pytestmark = pytest.mark.postgres
 
 
 @pytest.fixture
-def labelled(upload, staff, settings):
-    """Upload, judge and label n pictures with consent: half of each class."""
-    settings.BATCH_SIZE = 64
+def labelled(alice, staff):
+    """Submit, judge and label n pictures with consent: half of each class."""
 
     def make(start, count):
-        for first in range(start, start + count, 20):
-            files = [(f"{n}.jpg", jpeg(n, 72, 64)) for n in range(first, min(first + 20, start + count))]
-            upload(*files, consent=True)
-        loop.classify_waiting(64)
+        for number in range(start, start + count):
+            judged(submitted(alice, f"{number}.jpg", jpeg(number, 72, 64), consent=True))
         for label, rest in ((GroundTruth.REAL, 0), (GroundTruth.FAKE, 1)):
             names = [f"{n}.jpg" for n in range(start, start + count) if n % 2 == rest]
             ground_truth.label_images(Image.objects.filter(name__in=names), staff, label, "sure")
@@ -62,14 +61,12 @@ def test_a_test_image_never_becomes_a_training_image(labelled, staff):
     assert versions.difference(first, second) == {"added": 30, "removed": 0, "relabelled": 0, "moved": 0}
 
 
-def test_a_near_duplicate_of_a_test_image_goes_with_it(labelled, upload, staff, alice):
+def test_a_near_duplicate_of_a_test_image_goes_with_it(labelled, staff, alice):
     labelled(0, 30)
     first = versions.freeze(staff)
     tested = next(row for row in versions.rows_of(first) if row.split == "test")
     number = int(Image.objects.get(sha256=tested.sha256).name.split(".")[0])
-    upload(("twin.jpg", encoded(photo(72, 64, number), "JPEG", quality=93)), consent=True)
-    loop.classify_waiting(8)
-    twin = Image.objects.get(name="twin.jpg")
+    twin = judged(submitted(alice, "twin.jpg", encoded(photo(72, 64, number), "JPEG", quality=93), consent=True))
     ground_truth.label_images(Image.objects.filter(pk=twin.pk), staff, GroundTruth(tested.label), "the same")
     second = versions.freeze(staff)
     assert splits(second)[twin.sha256] == "test" and not manifest.leaks(versions.rows_of(second))
@@ -102,6 +99,7 @@ def test_a_class_alone_is_no_dataset(labelled, staff):
     assert not DatasetVersion.objects.exists()
 
 
+@pytest.mark.keras
 def test_an_export_is_read_again_as_it_was(labelled, staff, tmp_path):
     labelled(0, 30)
     version = versions.freeze(staff)
@@ -133,11 +131,10 @@ def test_what_an_owner_deleted_is_missing_from_the_export_and_said(
     assert count == 7 and len(gone) == 1
 
 
-def test_a_shortcut_in_the_files_is_warned_of(upload, staff, settings):
+def test_a_shortcut_in_the_files_is_warned_of(alice, staff):
     for number in range(20):
         form = ("PNG", "JPEG")[number % 2]
-        upload((f"{number}.x", encoded(photo(72, 64, number), form)), consent=True)
-    loop.classify_waiting(32)
+        judged(submitted(alice, f"{number}.x", encoded(photo(72, 64, number), form), consent=True))
     for form, label in (("PNG", GroundTruth.FAKE), ("JPEG", GroundTruth.REAL)):
         ground_truth.label_images(Image.objects.filter(format=form), staff, label, "x")
     assert any("format alone" in warning for warning in versions.freeze(staff).summary["warnings"])

@@ -13,6 +13,8 @@ from classifier.learning import drift
 from classifier.models import Image, State, Verdict
 from tests.test_history import make
 
+pytestmark = pytest.mark.postgres
+
 
 def judged(owner, detector, outcome, score, weeks=0, **extra):
     [image] = make(owner, 1, state=State.DONE, consent=True, outcome=outcome, **extra)

@@ -10,12 +10,14 @@ from classifier.worker import loop
 from tests.pictures import encoded, jpeg, photo
 from tests.provenance import files
 
+pytestmark = pytest.mark.keras
+
 DECLARED = files.png(image=photo(120, 100), parameters=files.SETTINGS)
 CAMERA = encoded(photo(320, 260, 4), "JPEG", exif=files.exif("GIMP 2.10", "Canon", "Canon EOS R5", place=True))
 
 
 @pytest.fixture
-def judged(upload, alice):
+def judged(tiny, upload, alice):
     """Upload files as alice and let the worker judge them; returns the newest image."""
 
     def judge(*named, **options):

@@ -10,9 +10,11 @@ from PIL import Image
 from classifier.detector.data import manifest
 from classifier.detector.serving import bundle
 from classifier.models import Detector
-from tests.detector.test_training import dataset
 from tests.pictures import photo
 from tests.test_commands import run
+from tests.waves import dataset
+
+pytestmark = pytest.mark.keras
 
 
 @pytest.fixture(scope="module")

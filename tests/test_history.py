@@ -9,6 +9,8 @@ from classifier.models import Image, State
 from classifier.results.listing import PAGE_SIZE
 from tests.pictures import jpeg
 
+pytestmark = pytest.mark.postgres
+
 
 def make(owner, count, **extra):
     start = Image.objects.count()

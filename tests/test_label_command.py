@@ -7,6 +7,8 @@ from classifier.models import Image, Label
 from tests.conftest import person
 from tests.test_history import make
 
+pytestmark = pytest.mark.postgres
+
 
 @pytest.fixture
 def three(alice):

@@ -7,9 +7,10 @@ import time
 import psutil
 import pytest
 
-from tests.stack import Stack, wait_for
+from tests.stack import wait_for
 
 pytestmark = pytest.mark.stack
+COUNT = 48
 PREPARE = """
 from django.contrib.auth.models import User
 from tests.loop import frozen
@@ -17,17 +18,17 @@ from classifier.learning import runs
 from classifier.models import TrainingRun
 staff = User.objects.get(is_superuser=True)
 owner = User.objects.create_user("owner", "owner@example.org", "sun-and-moon-7")
-version = frozen(owner, staff, 100)
-run = TrainingRun(name="long", dataset=version, architecture="cnn32", epochs=12, minutes=10)
+version = frozen(owner, staff, COUNT)
+run = TrainingRun(name="long", dataset=version, architecture="cnn32", epochs=40, minutes=10)
 runs.start_training(run, staff)
 """
 RUN = """
 import json
 from classifier.models import *
-run = TrainingRun.objects.get()
+run = TrainingRun.objects.get(name="long")
 print(json.dumps({"state": run.state, "epochs": [one["epoch"] for one in run.history], "attempts": run.attempts,
     "error": run.error, "detectors": Detector.objects.filter(version="long").count(),
-    "measured": list(Measurement.objects.values_list("detector__version", "state"))}))
+    "measured": list(Measurement.objects.filter(dataset=run.dataset).values_list("detector__version", "state"))}))
 """
 REJUDGE = """
 import json
@@ -42,25 +43,24 @@ PROMOTE = """
 from classifier import wakeups
 from classifier.registry import detectors
 from tests.loop import another
-detectors.promote(another(detectors.active(), "second", fake_below=0.0, real_above=1.0))
+detectors.switch_to(another(detectors.active(), "second", fake_below=0.0, real_above=1.0))
 """
 SCORED = """
 import json
 from classifier.models import *
-job = Rescoring.objects.first()
-print(json.dumps({"judged": Image.objects.filter(state="done").exclude(verdict=None).count(),
-    "second": Image.objects.filter(verdict__detector__version="second").count(),
+job = Rescoring.objects.filter(detector__version="second").first()
+images = Image.objects.filter(state="done")
+print(json.dumps({"judged": images.filter(owner__username="owner").exclude(verdict=None).count(),
+    "other": images.exclude(verdict__detector__version="second").count(),
     "verdicts": Verdict.objects.filter(detector__version="second").count(),
     "mixed": Image.objects.filter(verdict__detector__version="second").exclude(outcome="INCONCLUSIVE").count(),
     "done": job.done if job else 0, "ended": bool(job and job.finished_at)}))
 """
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory):
-    stack = Stack(tmp_path_factory.mktemp("stack"), TF_NUM_INTRAOP_THREADS="1").start()
-    yield stack
-    assert stack.stop() == 0
+@pytest.fixture
+def stack(loop_stack):
+    return loop_stack
 
 
 def told(stack, code):
@@ -78,7 +78,7 @@ def kill(stack, *words):
 
 def test_training_survives_kill_9_and_costs_nothing_when_idle(stack):
     assert stack.find("trainer@") and not any(loads_tensorflow(process) for process in stack.find("trainer@"))
-    stack.ask(PREPARE)
+    stack.ask(PREPARE.replace("COUNT", str(COUNT)))
     wait_for(lambda: len(told(stack, RUN)["epochs"]) >= 2, 120, "two epochs")
     assert any(loads_tensorflow(process) for process in stack.find("trainer@"))
     kill(stack, "trainer@")
@@ -99,9 +99,11 @@ def test_training_survives_kill_9_and_costs_nothing_when_idle(stack):
     wait_for(forgotten, 60, "a trainer without TensorFlow")
 
 
+@pytest.mark.postgres
 def test_re_scoring_survives_kill_9(stack):
     stack.ask(REJUDGE)
-    wait_for(lambda: told(stack, SCORED)["judged"] == 100, 180, "first verdicts")
+    wait_for(lambda: told(stack, SCORED)["judged"] == COUNT, 180, "first verdicts")
+    total = told(stack, SCORED)["other"]
     stack.ask(PROMOTE)
     for _ in range(2):
         before = told(stack, SCORED)["done"]
@@ -110,5 +112,5 @@ def test_re_scoring_survives_kill_9(stack):
         time.sleep(0.5)
     wait_for(lambda: told(stack, SCORED)["ended"], 180, "the end of re-scoring")
     assert told(stack, SCORED) == {
-        "judged": 100, "second": 100, "verdicts": 100, "mixed": 0, "done": 100, "ended": True,
+        "judged": COUNT, "other": 0, "verdicts": total, "mixed": 0, "done": total, "ended": True,
     }  # fmt: skip

@@ -12,6 +12,8 @@ from classifier.models import Dispute, GroundTruth, Image, Label, State, Verdict
 from tests.conftest import person
 from tests.test_history import make
 
+pytestmark = pytest.mark.postgres
+
 URL = "/admin/classifier/image/review/"
 
 

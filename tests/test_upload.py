@@ -53,6 +53,7 @@ def test_original_bytes_are_kept_unchanged(upload):
         assert file.read() == content
 
 
+@pytest.mark.postgres
 def test_one_bad_file_never_spoils_the_others(upload, as_alice):
     response = upload(("a.jpg", jpeg(1)), ("broken.jpg", b"text"), ("b.jpg", jpeg(2)), ("empty.png", b""))
     assert response.url == "/history/"
@@ -73,6 +74,7 @@ def test_nothing_chosen_is_said(as_alice):
     assert "Choose at least one image." in as_alice.post("/", {}).content.decode()
 
 
+@pytest.mark.postgres
 def test_the_same_bytes_again_lead_to_the_existing_result(upload, as_alice):
     first = upload(("a.jpg", jpeg(1)))
     second = upload(("renamed.jpg", jpeg(1)))
@@ -127,6 +129,7 @@ def test_a_huge_file_is_counted_but_not_kept(upload, settings, monkeypatch):
     assert kept and max(kept) < 300_000
 
 
+@pytest.mark.keras
 @pytest.mark.parametrize("name", ["x" * 300 + ".jpg", "../../up.jpg", "‮gpj.exe", "🐈‍⬛.jpg", "a\\b.jpg"])
 def test_odd_file_names_are_accepted_end_to_end(upload, name):
     from classifier.worker.loop import classify_waiting
@@ -226,6 +229,7 @@ def _orientation(value):
     return exif
 
 
+@pytest.mark.keras
 @pytest.mark.parametrize("kind", GOOD)
 def test_every_promised_kind_of_file_is_read_by_content(upload, kind):
     from classifier.worker.loop import classify_waiting
@@ -239,6 +243,7 @@ def test_every_promised_kind_of_file_is_read_by_content(upload, kind):
         assert display.mode == "RGB" and not display.getexif()
 
 
+@pytest.mark.keras
 def test_a_rotated_photo_is_shown_upright(upload):
     from classifier.worker.loop import classify_waiting
 
@@ -331,6 +336,7 @@ def test_odd_names_reach_the_page_escaped(upload, as_alice):
     assert "&lt;b&gt;&amp;🐈" in page and "<b>&🐈" not in page
 
 
+@pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(
     "connection.vendor != 'postgresql'", reason="SQLite writers are serialised; PostgreSQL ones are not"

@@ -7,7 +7,6 @@ from django.views.decorators.http import require_GET
 
 from classifier.detector.measuring import model_card, plots
 from classifier.models import Detector
-from classifier.registry import detectors
 
 HEADLINE = (
     ("accuracy", "Accuracy", "of all images were told right"),
@@ -30,7 +29,9 @@ def plots_of(detector: Detector) -> list[tuple[str, str, str]]:
 @login_required
 @require_GET
 def metrics(request: HttpRequest) -> HttpResponse:
-    detector = detectors.active()
+    detector = Detector.objects.active()
+    if detector is None:
+        return render(request, "classifier/no_detector.html", status=503)
     context = {"detector": detector, "headline": HEADLINE, "plots": plots_of(detector)}
     context |= {"failures": model_card.FAILURES, "misuse": model_card.MISUSE}
     return render(request, "classifier/metrics.html", context)

@@ -8,31 +8,25 @@ from pathlib import Path
 import pytest
 
 from tests.pictures import encoded, jpeg, photo
-from tests.stack import Stack
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 DATA = Path(__file__).parents[3] / "shared" / "data" / "metadata"
 PASSWORD = "sun-and-moon-7"
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Every test of this folder drives Chromium and starts the stack."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
             item.add_marker(pytest.mark.stack)
+            item.add_marker(pytest.mark.xdist_group("stack"))
             if not CHROMIUM:
                 item.add_marker(pytest.mark.skip(reason="Chromium is not installed (Debian: apt install chromium)"))
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory):
-    stack = Stack(tmp_path_factory.mktemp("stack")).start()
-    yield stack
-    assert stack.stop() == 0
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser():
     from playwright.sync_api import sync_playwright
 
@@ -58,7 +52,7 @@ def page(browser, stack):
     assert not complaints
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def files(tmp_path_factory):
     """A photograph, a generated image and a broken file: real ones where shared/data is there, else made here."""
     folder = tmp_path_factory.mktemp("files")

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from tests.browser.people import log_in, sign_up
 from tests.pictures import jpeg
 from tests.stack import Browserless, Stack, wait_for
@@ -22,6 +24,11 @@ CHANGED = (
     "print(*Image.objects.filter(owner__username='alice').exclude(previous='').values_list('name', flat=True))"
 )
 DONE = "from classifier.models import Image; print(Image.objects.filter(state='done').count())"
+
+
+@pytest.fixture
+def stack(loop_stack):
+    return loop_stack
 
 
 def uploaded(stack, name, numbers):

@@ -11,9 +11,12 @@ from classifier.detector.serving.bundle import Card, LoadedDetector, read_model
 from classifier.detector.training import initial_weights
 from tests.pictures import photo
 
+pytestmark = pytest.mark.keras
 
-@pytest.fixture(params=APPLICATIONS)
+
+@pytest.fixture(params=APPLICATIONS, scope="module")
 def built(request):
+    """Built once for all its tests: one of them gives it other random weights, which the others do not mind."""
     keras.utils.set_random_seed(1)
     return build(request.param)
 

@@ -13,7 +13,10 @@ from classifier.detector.errors import DatasetError
 from classifier.detector.measuring import file_baseline, heldout
 from classifier.detector.measuring.heldout import group_folds, headline_folds, held_out, source_folds, two_class_sources
 from classifier.detector.training.runner import predictor
-from tests.detector.test_training import QUICK, dataset
+from tests.detector.test_training import QUICK
+from tests.waves import dataset
+
+pytestmark = pytest.mark.keras
 
 
 @pytest.fixture
@@ -80,7 +83,7 @@ def test_inside_a_source_groups_stay_together_and_each_image_is_tested_once():
         list(group_folds(rows, "s9"))
 
 
-def test_a_killed_run_goes_on_with_the_folds_that_are_missing(rows, tmp_path):
+def test_a_killed_run_goes_on_with_the_folds_that_are_missing(rows, tmp_path, eager):
     asked, folder = [], tmp_path / "out"
     real = predictor(dataclasses.replace(QUICK, epochs=4), folder)
 

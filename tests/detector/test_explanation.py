@@ -13,6 +13,8 @@ from classifier.detector.serving import heat_map
 from classifier.detector.serving.bundle import Card, LoadedDetector
 from tests.pictures import photo
 
+pytestmark = pytest.mark.keras
+
 
 def detector_of(name):
     model, spec = build(name)

@@ -20,6 +20,8 @@ from classifier.detector.training.initial_weights import load_start
 from classifier.detector.training.runner import Config, train
 from tests.pictures import photo
 
+pytestmark = pytest.mark.keras
+
 SPEC = Preprocessing(view="both", size=224, grid=1, jpeg_quality=90, joint=True)
 
 

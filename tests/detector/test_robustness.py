@@ -11,8 +11,11 @@ from classifier.detector.networks.architectures import build
 from classifier.detector.serving import judgement, stability
 from classifier.detector.serving.bundle import Card, LoadedDetector
 from classifier.detector.serving.judgement import judge
-from tests.detector.test_training import QUICK, dataset
+from tests.detector.test_training import QUICK
 from tests.pictures import photo
+from tests.waves import dataset
+
+pytestmark = pytest.mark.keras
 
 
 class Pretend:
@@ -111,9 +114,13 @@ def test_the_attack_report_says_what_happened_to_right_verdicts(trained):
     assert 0 <= report["false_alarms"] <= 0.5 and report["limit"] > 0
 
 
-def test_joint_networks_can_be_attacked_through_what_is_differentiable():
+@pytest.fixture(scope="module")
+def detector():
     model, spec = build("fusion")
-    detector = LoadedDetector(Card("v", "fusion", "", spec, 1.0, 0.4, 0.6, 0, {}, {}), model)
+    return LoadedDetector(Card("v", "fusion", "", spec, 1.0, 0.4, 0.6, 0, {}, {}), model)
+
+
+def test_joint_networks_can_be_attacked_through_what_is_differentiable(detector):
     picture = [detector.views(photo(240, 230))]
     clean = detector.logits(picture)[0]
     target = np.array([int(clean > 0)])
@@ -121,9 +128,7 @@ def test_joint_networks_can_be_attacked_through_what_is_differentiable():
     assert attacked.dtype == np.uint8 and 0 < np.abs(attacked.astype(int) - picture[0]).max() <= 2
 
 
-def test_a_joint_network_looks_at_changed_crops_again_and_remembers_the_whole_view():
-    model, spec = build("fusion")
-    detector = LoadedDetector(Card("v", "fusion", "", spec, 1.0, 0.4, 0.6, 0, {}, {}), model)
+def test_a_joint_network_looks_at_changed_crops_again_and_remembers_the_whole_view(detector):
     images = [detector.views(photo(300 + 40 * number, 280, seed=number)) for number in range(3)]
     seen = detector.see(images)
     copies = [copy for views in images for copy in stability.re_encoded(views, joint=True)]

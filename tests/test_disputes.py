@@ -20,10 +20,12 @@ from classifier.labelling import ground_truth
 from classifier.models import Dispute, GroundTruth, Image, Share
 from classifier.results.report import SCHEMA
 from classifier.results.table import csv_rows
-from classifier.worker import loop
+from tests import factories
 from tests.pictures import encoded, jpeg, photo
 from tests.provenance import files
 from tests.responses import body
+
+pytestmark = pytest.mark.postgres
 
 SAID = {"claim": "REAL", "category": "night", "how": "I took it with my phone.", "agreed": "on"}
 
@@ -160,7 +162,8 @@ def test_unconsented_images_are_deleted_after_their_time(
     assert "deleted after 7 days" in text_of(as_alice.get("/"))
 
 
-def test_the_sweep_deletes_what_is_past_its_time(picture, settings):
+@pytest.mark.keras
+def test_the_sweep_deletes_what_is_past_its_time(picture, tiny, settings):
     from classifier import tasks
 
     settings.RETENTION_DAYS = 1
@@ -174,11 +177,9 @@ def test_the_sweep_deletes_what_is_past_its_time(picture, settings):
 
 @pytest.fixture
 def declared(upload, alice):
-    upload(
-        ("castle.jpg", encoded(photo(200, 160), "JPEG", exif=files.exif("stability.ai", "Canon", "EOS", place=True)))
-    )
-    loop.classify_waiting(8)
-    return Image.objects.get(owner=alice)
+    exif = files.exif("stability.ai", "Canon", "EOS", place=True)
+    upload(("castle.jpg", encoded(photo(200, 160), "JPEG", exif=exif)))
+    return factories.judged(Image.objects.get(owner=alice))
 
 
 def share(client, image, days=7):
