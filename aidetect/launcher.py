@@ -218,7 +218,7 @@ def _prepare() -> None:
     call_command("migrate", verbosity=0)
     if _static_is_stale():
         call_command("collectstatic", verbosity=0, interactive=False, clear=True)
-    detectors.active()
+    detectors.install_shipped()
     email, password = env.text("ADMIN_EMAIL", "", "an e-mail address"), env.text("ADMIN_PASSWORD", "", "a password")
     generated = password or secrets.token_urlsafe(12)
     if account := people.ensure_staff(email or "admin@localhost", generated):

@@ -24,6 +24,7 @@ TRUST_LIST = env.read(
     "TRUST_LIST", BASE_DIR / "classifier" / "provenance" / "trust", "a folder of PEM files of trusted signers", Path
 )
 MANIFEST = BASE_DIR / "dataset" / "manifest.csv"
+FEATURES = MEDIA_ROOT / "features"
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
@@ -79,6 +80,7 @@ MAX_MEGAPIXELS = env.number("MAX_MEGAPIXELS", 50, 0.001, 500)
 SMALLEST_SIDE = env.integer("SMALLEST_SIDE", 32, 1, 4096)
 MAX_FILES = env.integer("MAX_FILES", 20, 1, 200)
 RETENTION_DAYS = env.integer("RETENTION_DAYS", 0, 0, 36500)
+DETECTOR = env.choice("DETECTOR", "thorough", ("thorough", "quick"))
 SHARE_DAYS = env.integer("SHARE_DAYS", 30, 1, 3650)
 AUDIT_SHARE = env.number("AUDIT_SHARE", 0.1, 0, 1)
 REVIEW_KINDS = ["contested", "disputed", "disagreeing", "uncertain"]

@@ -28,7 +28,7 @@ from classifier.registry import detectors
 from classifier.detector.serving import bundle
 from classifier.detector.images.decoding import read_rgb
 from classifier.detector.serving.judgement import judge
-loaded = bundle.load(detectors.active().folder)
+loaded = bundle.load(detectors.install_shipped().folder)
 files = sorted(Path({folder!r}).glob('*.jpg'))
 def decode(some): return [read_rgb(path) for path in some]
 pool = ThreadPoolExecutor(2)
@@ -53,7 +53,7 @@ from classifier.detector.images.decoding import Limits, read_rgb
 from classifier.detector.serving.judgement import judge
 from classifier.detector.networks.architectures import build
 from tests.pictures import jpeg
-loaded = bundle.load(detectors.active().folder)
+loaded = bundle.load(detectors.install_shipped().folder)
 def timed(act, times=9):
     act(); found = []
     for _ in range(times):
@@ -89,7 +89,7 @@ from django.contrib.auth.models import User
 from classifier.models import Image, State, Verdict
 from classifier import wakeups
 from classifier.registry import detectors
-owner, detector = User.objects.create_user('many', password='sun-and-moon-7'), detectors.active()
+owner, detector = User.objects.create_user('many', password='sun-and-moon-7'), detectors.install_shipped()
 for start in range(0, {rows}, 5000):
     images = Image.objects.bulk_create(Image(owner=owner, name=f'IMG_{{n:06}}.jpg', original='x', sha256=f'{{n:064}}',
         format='JPEG', size=1, width=1, height=1, state=State.DONE, outcome=('REAL', 'FAKE', 'INCONCLUSIVE')[n % 3])

@@ -6,6 +6,7 @@ import functools
 import os
 import re
 import sys
+import warnings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 if "PYTEST_XDIST_WORKER" in os.environ:  # one thread of TensorFlow for each of the processes that share the cores
@@ -21,7 +22,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from classifier.intake import neighbours
-from classifier.models import Image
+from classifier.models import Detector, Image
 from classifier.registry import detectors
 from tests import factories, pictures
 from tests.stack import Stack
@@ -66,9 +67,19 @@ def own_files(settings, tmp_path):
     }
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     settings.WHITENOISE_AUTOREFRESH = True
+    settings.DETECTOR = "quick"
     neighbours._index = neighbours._Index()  # of this test's database
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def installed(request):
+    """What the launcher does before anything else, for tests with a database; not for those marked `fresh`."""
+    marks = {mark.name for mark in request.node.iter_markers()}
+    if {"db", "django_db", "transactional_db"} & (set(request.fixturenames) | marks) and "fresh" not in marks:
+        request.getfixturevalue("transactional_db" if "transactional_db" in request.fixturenames else "db")
+        detectors.install_shipped()
 
 
 @pytest.fixture(autouse=True)
@@ -165,7 +176,9 @@ def step_by_step():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(keras.Model, "compile", functools.partialmethod(keras.Model.compile, run_eagerly=True))
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="`compile\\(\\)` was not called")  # Keras sees another function
+            yield
 
 
 @pytest.fixture
@@ -200,9 +213,11 @@ def tiny_bundle(tmp_path_factory):
 
 
 @pytest.fixture
-def tiny(tiny_bundle, settings):
+def tiny(tiny_bundle, settings, db):
     """The quick detector instead of the shipped one."""
     settings.SHIPPED_DETECTORS = tiny_bundle
+    if Detector.objects.exists():
+        detectors.install_shipped()
 
 
 @pytest.fixture(scope="session")

@@ -43,7 +43,7 @@ PROMOTE = """
 from classifier import wakeups
 from classifier.registry import detectors
 from tests.loop import another
-detectors.promote(another(detectors.active(), "second", fake_below=0.0, real_above=1.0))
+detectors.switch_to(another(detectors.active(), "second", fake_below=0.0, real_above=1.0))
 """
 SCORED = """
 import json

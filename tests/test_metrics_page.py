@@ -75,5 +75,5 @@ def test_another_shipped_version_replaces_the_shipped_one_but_never_a_promoted_o
     settings.SHIPPED_DETECTORS = tmp_path / "shipped"
     assert detectors.active().version == "next"
     own = Detector.objects.create(version="own", architecture="cnn32", sha256="0" * 64)
-    detectors.promote(own)
+    detectors.switch_to(own)
     assert detectors.active() == own

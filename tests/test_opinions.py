@@ -1,6 +1,10 @@
 """Two of the staff disagree: contested, a third decides; second looks; near-duplicates labelled together."""
 
+import importlib
+import re
+
 import pytest
+from django.apps import apps
 
 from classifier.detector.errors import DatasetError
 from classifier.detector.images.nearness import NEAR, band_keys, distance
@@ -11,6 +15,7 @@ from classifier.learning import versions
 from classifier.models import Dispute, HashKey, Image, Label, State, Verdict
 from tests.conftest import person
 from tests.test_history import make
+from tests.test_layers import files_of
 
 pytestmark = pytest.mark.postgres
 
@@ -168,3 +173,81 @@ def test_a_random_draw_is_remembered(alice, staff, settings):
     drawn = queue.next_for_review(staff, seed=0.5)
     assert Image.objects.get(sampled=True) == drawn
     assert queue.next_for_review(staff, seed=0.9) == drawn and Image.objects.filter(sampled=True).count() == 1
+
+
+def imported(image, by, label="REAL"):
+    ground_truth.label_imported(image, by, label, "import 1: nikon")
+    image.refresh_from_db()
+    return image
+
+
+def test_a_label_is_counted_whatever_its_reason_says(image, staff, second):
+    """Its reason used to be read as a control word: it undid the one before, or was left out of the day's count."""
+    ground_truth.label_images(only(image), second, "REAL", "import 7: seen there, too")
+    ground_truth.label_images(only(image), staff, "REAL", "taken back")
+    image.refresh_from_db()
+    assert (image.label, image.contested) == ("REAL", False)
+    assert ground_truth.opinions_on([image.pk])[image.pk] == {staff.pk: ["REAL"], second.pk: ["REAL"]}
+    assert queue.labelled_today(staff) == queue.labelled_today(second) == 1
+    assert queue.take_back(staff) == image, "it can be taken back like any other"
+
+
+def test_an_import_is_nobodys_opinion(image, staff, second):
+    """It used to count as the opinion of whoever imported it, so that the first person who looked contested it."""
+    imported(image, staff)
+    assert (image.label, queue.labelled_today(staff), queue.take_back(staff)) == ("REAL", 0, None)
+    assert ground_truth.label_images(only(image), second, "FAKE", "six fingers") == 1
+    image.refresh_from_db()
+    assert (image.label, image.contested) == ("FAKE", False)
+
+
+def test_whoever_imported_an_image_is_asked_like_everybody_else(image, staff, second, third):
+    imported(image, staff)
+    assert queue.next_for_review(staff) == image, "the import contradicts the verdict"
+    assert queue.answer(image, staff, "REAL", "")
+    assert list(Label.objects.order_by("pk").values_list("kind", flat=True)) == ["import", "opinion"]
+    assert queue.next_for_review(staff) is None
+    assert queue.answer(queue.next_for_review(second), second, "REAL", "")
+    assert queue.next_for_review(third) is None, "two people agree"
+
+
+def test_whoever_took_their_opinion_back_is_asked_again(image, staff, second, third):
+    for by, label in ((staff, "REAL"), (second, "FAKE")):
+        ground_truth.label_images(only(image), by, label, "sure")
+    ground_truth.label_images(only(image), third, "UNUSABLE", "blurred")
+    assert queue.next_for_review(third) is None
+    queue.take_back(third)
+    queue.release(image)
+    assert queue.next_for_review(third) == image
+
+
+def test_one_place_writes_labels():
+    writers = [
+        path.name for path in files_of("classifier") if re.search(r"\bLabel(\.objects\.\w*create)?\(", text(path))
+    ]
+    assert writers == ["ground_truth.py", "exchanges.py"]
+
+
+def text(path):
+    return "" if path.parent.name == "migrations" else path.read_text()
+
+
+def test_the_migration_reads_kinds_from_the_old_control_words(alice, staff, second):
+    migration = importlib.import_module("classifier.migrations.0009_label_kinds")
+    images = make(alice, 4, state=State.DONE, consent=True, label="REAL", contested=True, source="nikon")
+
+    def say(image, by, old, new, reason):
+        Label.objects.create(image=image, by=by, old=old, new=new, reason=reason)
+
+    say(images[0], staff, "", "FAKE", "queue")
+    say(images[0], staff, "FAKE", "", "taken back")
+    say(images[1], staff, "", "REAL", "import 3: nikon")
+    say(images[1], second, "REAL", "FAKE", "six fingers")
+    say(images[2], staff, "", "FAKE", "taken back")
+    say(images[2], second, "FAKE", "FAKE", "so it is")
+    say(images[3], staff, "", "REAL", "import 3: wrong label")
+    migration.read_reasons(apps, None)
+    kinds = [list(image.labels.order_by("pk").values_list("kind", flat=True)) for image in images]
+    assert kinds == [["opinion", "taken back"], ["import", "opinion"], ["opinion", "opinion"], ["opinion"]]
+    outcomes = Image.objects.order_by("pk").values_list("label", "contested")
+    assert list(outcomes) == [("", False), ("FAKE", False), ("FAKE", False), ("REAL", True)]

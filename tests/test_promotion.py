@@ -85,7 +85,7 @@ def test_one_click_back_and_not_back_and_forth(as_staff, tiny, detector):
     assert gate.before_active() is None
     with pytest.raises(DetectorError, match="no detector to go back to"):
         gate.rollback(None)
-    detectors.promote(other)
+    detectors.switch_to(other)
     assert "Roll back to" in as_staff.get("/admin/classifier/detector/").content.decode()
     as_staff.post("/admin/classifier/detector/rollback/")
     assert Detector.objects.active() == detector and Promotion.objects.first().rollback

@@ -41,7 +41,7 @@ def test_one_batched_forward_pass_gives_every_image_one_verdict(three, monkeypat
     from classifier.detector.serving.bundle import LoadedDetector
 
     detector = detectors.active()
-    loop._loaded(detector.version, detector.sha256)
+    loop.load(detector)
     calls, real = [], LoadedDetector.see
     monkeypatch.setattr(LoadedDetector, "see", lambda self, images: calls.append(len(images)) or real(self, images))
     assert tasks.classify_pending() == 3
@@ -182,7 +182,7 @@ def test_another_detector_takes_over_at_the_next_batch(classified, upload, tmp_p
     shutil.copytree(first.folder, folder)
     card = json.loads((folder / "bundle.json").read_text())
     (folder / "bundle.json").write_text(json.dumps({**card, "version": "second"}))
-    detectors.promote(detectors.register(folder))
+    detectors.switch_to(detectors.register(folder))
     upload(("new.jpg", jpeg(5)))
     tasks.classify_pending()
     assert Verdict.objects.get(image__name="new.jpg").detector.version == "second"

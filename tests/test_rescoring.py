@@ -34,7 +34,7 @@ def by(version):
 def test_history_is_judged_anew_and_owners_are_told(judged, strict, as_alice):
     decided = [image.pk for image in judged if image.outcome != "INCONCLUSIVE"]
     before = {image.pk: image.outcome for image in judged}
-    detectors.promote(strict)
+    detectors.switch_to(strict)
     job = Rescoring.objects.get()
     assert (job.total, job.done) == (6, 0)
     assert loop.classify_waiting(8) == 0, "nothing waited; re-scoring is no upload"
@@ -49,14 +49,14 @@ def test_history_is_judged_anew_and_owners_are_told(judged, strict, as_alice):
 def test_the_page_says_old_and_new(judged, strict, as_alice, alice):
     image = judged[0]
     Image.objects.filter(pk=image.pk).update(outcome="REAL")
-    detectors.promote(strict)
+    detectors.switch_to(strict)
     loop.classify_waiting(8)
     page = as_alice.get(f"/images/{image.uuid}/").content.decode()
     assert "The verdict changed" in page and "it was “Real photograph”" in page
 
 
 def test_uploads_go_first(judged, strict, upload, monkeypatch):
-    detectors.promote(strict)
+    detectors.switch_to(strict)
     order, real = [], rescoring.step
     monkeypatch.setattr(loop.rescoring, "step", lambda *rest: order.append("history") or real(*rest))
     first = analysis.prepare
@@ -76,9 +76,9 @@ def test_uploads_go_first(judged, strict, upload, monkeypatch):
 
 
 def test_a_killed_step_repeats_only_what_was_not_written(judged, strict, monkeypatch):
-    detectors.promote(strict)
+    detectors.switch_to(strict)
     detector = detectors.active()
-    loaded = loop._loaded(detector.version, detector.sha256)
+    loaded = loop.load(detector)
     monkeypatch.setattr(rescoring, "BATCH", 2)
     assert rescoring.step(detector, loaded)
     real = rescoring.write
@@ -103,7 +103,7 @@ def test_a_killed_step_repeats_only_what_was_not_written(judged, strict, monkeyp
 
 def test_a_file_that_is_gone_keeps_its_verdict_and_holds_up_nobody(judged, strict, caplog):
     judged[2].original.storage.delete(judged[2].original.name)
-    detectors.promote(strict)
+    detectors.switch_to(strict)
     loop.classify_waiting(8)
     job = Rescoring.objects.get()
     assert (job.done, job.failed) == (6, 1) and by("strict") == 5
@@ -113,21 +113,21 @@ def test_a_file_that_is_gone_keeps_its_verdict_and_holds_up_nobody(judged, stric
 
 def test_a_newer_promotion_takes_over_and_a_roll_back_restores(judged, strict, detector):
     before = {image.pk: image.outcome for image in judged}
-    detectors.promote(strict)
-    detectors.promote(detector, rollback=True)
+    detectors.switch_to(strict)
+    detectors.switch_to(detector, rollback=True)
     assert Rescoring.objects.count() == 1, "every verdict is this detector's still"
     loop.classify_waiting(8)
     assert Rescoring.objects.get().finished_at and by("strict") == 0
-    detectors.promote(strict)
+    detectors.switch_to(strict)
     loop.classify_waiting(8)
-    detectors.promote(detector, rollback=True)
+    detectors.switch_to(detector, rollback=True)
     loop.classify_waiting(8)
     assert {image.pk: image.outcome for image in Image.objects.all()} == before
     assert Verdict.objects.count() == 12
 
 
 def test_an_image_sent_to_analysis_or_deleted_meanwhile_is_left_alone(judged, strict, monkeypatch):
-    detectors.promote(strict)
+    detectors.switch_to(strict)
     real = rescoring.judge
 
     def meanwhile(*rest):
@@ -137,14 +137,14 @@ def test_an_image_sent_to_analysis_or_deleted_meanwhile_is_left_alone(judged, st
 
     monkeypatch.setattr(rescoring, "judge", meanwhile)
     detector = detectors.active()
-    rescoring.step(detector, loop._loaded(detector.version, detector.sha256))
+    rescoring.step(detector, loop.load(detector))
     waiting = Image.objects.get(pk=judged[0].pk)
     assert waiting.state == "waiting" and waiting.verdict.detector.version != "strict"
 
 
 def test_the_command_and_the_setting(judged, strict, settings, capsys):
     settings.RESCORE_HISTORY = False
-    detectors.promote(strict)
+    detectors.switch_to(strict)
     assert not Rescoring.objects.exists()
     call_command("rescore")
     assert "6 images will be judged anew by strict" in capsys.readouterr().out

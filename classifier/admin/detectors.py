@@ -74,7 +74,7 @@ class DetectorAdmin(ReadOnly):
         return "–" if value is None else f"{value:.1%}"
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        active = detectors.active()
+        active = Detector.objects.active()
         extra = {"active": active, "before": gate.before_active(), "rescoring": Rescoring.objects.open().first()}
         return super().changelist_view(request, extra)
 

@@ -1,4 +1,4 @@
-"""Images: see, filter, relabel. Every change of a label goes through opinions.label_images, so it leaves a row."""
+"""Images: see, filter, relabel. Every change of a label goes through ground_truth.label_images, so it leaves a row."""
 
 from typing import Any, cast
 
@@ -54,7 +54,7 @@ class ReadOnlyInline(admin.TabularInline):  # type: ignore[type-arg]
 
 class LabelInline(ReadOnlyInline):
     model = Label
-    fields = ("created_at", "by", "old", "new", "category", "reason")
+    fields = ("created_at", "by", "kind", "old", "new", "category", "reason")
     readonly_fields = fields
     verbose_name_plural = "Label timeline (newest first)"
 

@@ -1,4 +1,4 @@
-"""Bringing in labelled pictures as a zip."""
+"""Imports of labelled pictures, as a zip."""
 
 from typing import Any, cast
 
@@ -30,7 +30,7 @@ class ImportForm(forms.ModelForm):  # type: ignore[type-arg]
             self.fields["archive"].required = True
             self.fields["archive"].help_text = (
                 f"Folders REAL and FAKE, at any depth, or a manifest.csv with path and label; up to "
-                f"{settings.MAX_IMPORT_MB:g} MB. Pictures are brought in when no upload waits; you may close this page."
+                f"{settings.MAX_IMPORT_MB:g} MB. Pictures are imported when no upload waits; you may close this page."
             )
 
     def clean_archive(self) -> Any:
@@ -101,7 +101,7 @@ class ImportBatchAdmin(Quick):
         obj.pk, obj.progress = stored.pk, stored.progress
 
     def response_add(self, request: HttpRequest, obj: ImportBatch, post_url_continue: Any = None) -> HttpResponse:
-        messages.success(request, f"{obj.progress['total']:,} pictures are being brought in.")
+        messages.success(request, f"{obj.progress['total']:,} pictures are being imported.")
         return redirect(reverse("admin:classifier_importbatch_change", args=[obj.pk]))
 
     def get_urls(self) -> list[URLPattern]:
@@ -113,5 +113,5 @@ class ImportBatchAdmin(Quick):
             raise PermissionDenied
         batch = get_object_or_404(ImportBatch, pk=pk)
         cancelled = imports.cancel(batch)
-        messages.info(request, "Cancelled; what was brought in stays." if cancelled else "It had ended already.")
+        messages.info(request, "Cancelled; what was imported stays." if cancelled else "It had ended already.")
         return redirect(reverse("admin:classifier_importbatch_change", args=[pk]))

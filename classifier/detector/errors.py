@@ -25,3 +25,7 @@ class DatasetError(DetectorError):
 
 class BundleError(DetectorError):
     """A detector bundle that is incomplete, altered or of another format."""
+
+
+class EncoderError(BundleError):
+    """An encoder file that is missing, altered, truncated or of other dimensions than a detector was fitted on."""

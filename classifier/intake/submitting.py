@@ -1,7 +1,7 @@
 """Images on their way in: stored with their rows, then a worker is woken."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,8 +37,11 @@ def submit_images(owner: User, files: Iterable[CheckedFile], consent: bool) -> l
     return submissions
 
 
-def submit(owner: User, checked: CheckedFile, consent: bool, **told: Any) -> Submission:
-    """One file; told: further values of its row. Wakes nobody."""
+def submit(
+    owner: User, checked: CheckedFile, consent: bool, also: Callable[[Image], None] | None = None, **told: Any
+) -> Submission:
+    """One file; told: further values of its row; also: what is written in the same transaction as a new row.
+    Wakes nobody."""
     digest = hashlib.sha256()
     for chunk in checked.file.chunks():
         digest.update(chunk)
@@ -59,6 +62,8 @@ def submit(owner: User, checked: CheckedFile, consent: bool, **told: Any) -> Sub
     try:
         with transaction.atomic():
             image.save()
+            if also:
+                also(image)
     except IntegrityError:  # the form was posted twice at the same moment: the other one won
         image.original.delete(save=False)
         return Submission(Image.objects.get(**same), created=False)

@@ -1,32 +1,30 @@
 """What staff say an image is: opinions become the ground truth, unless two of them contradict each other."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from classifier.models import Claim, Dispute, DisputeState, GroundTruth, Image, ImageQuerySet, Label
+from classifier.models import Claim, Dispute, DisputeState, GroundTruth, Image, ImageQuerySet, Label, LabelKind
 
-TAKEN_BACK = "taken back"
-"""The reason of a row that undoes this person's last one."""
 Opinions = dict[int | None, list[str]]
 """By person, oldest first; None: imported, or of accounts that are gone."""
 
 
 def opinions_on(images: Iterable[int]) -> dict[int, Opinions]:
     """What each person has said about each image, less what they took back."""
-    found: dict[int, Opinions] = defaultdict(lambda: defaultdict(list))
+    opinions: dict[int, Opinions] = defaultdict(lambda: defaultdict(list))
     rows = Label.objects.filter(image__in=list(images)).order_by("pk")
-    for image, by, new, reason in rows.values_list("image_id", "by_id", "new", "reason"):
-        said = found[image][by]
-        if reason != TAKEN_BACK:
+    for image, by, kind, new in rows.values_list("image_id", "by_id", "kind", "new"):
+        said = opinions[image][None if kind == LabelKind.IMPORT else by]
+        if kind != LabelKind.TAKEN_BACK:
             said.append(new)
         elif said:
             said.pop()
-    return found
+    return opinions
 
 
 def settle(opinions: Opinions) -> tuple[str, bool]:
@@ -47,43 +45,55 @@ def label_images(images: ImageQuerySet, by: User, new: GroundTruth, reason: str,
     """Say what images are that staff may review; each opinion becomes a Label row. Returns how many images changed.
 
     Where somebody else said otherwise the image becomes contested, until a third opinion, or a change of mind, makes
-    one answer lead. Images that have this label already get a row only if it is another person's. Images without
-    consent stay as they are. Open disputes are answered by a ground truth.
+    one answer lead. Whoever says the same again leaves no second row. Images without consent stay as they are. Open
+    disputes are answered by a ground truth.
     """
     with transaction.atomic():
-        chosen = list(images.reviewable().select_for_update().order_by("pk").only("pk", "label", "contested"))
-        known = opinions_on(image.pk for image in chosen)
-        rows, outcomes, changed = [], defaultdict(list), 0
-        for image in chosen:
-            opinions = known[image.pk]
-            others = any(said for person, said in opinions.items() if person not in (by.pk, None))
-            mine = opinions[by.pk][-1] if opinions[by.pk] else ""
-            if mine == new or (image.label == new and not others):
-                continue
-            rows.append(Label(image=image, by=by, old=image.label, new=new, reason=reason, category=category))
-            opinions[by.pk].append(new)
-            outcome = settle(opinions)
-            outcomes[outcome].append(image.pk)
-            changed += outcome != (image.label, image.contested)
-        Label.objects.bulk_create(rows)
-        for (label, contested), numbers in outcomes.items():
-            _conclude(Image.objects.filter(pk__in=numbers), label, contested, by)
-        same = images.reviewable().filter(label=new)
-        answer_disputes(same, new, by)
-    return changed
+        reviewable = list(images.reviewable().select_for_update().order_by("pk").only("pk", "label", "contested"))
+        known = opinions_on(image.pk for image in reviewable)
+        unsaid = [image for image in reviewable if known[image.pk][by.pk][-1:] != [new]]
+        rows = [
+            Label(
+                image=image, by=by, kind=LabelKind.OPINION, old=image.label, new=new, reason=reason, category=category
+            )
+            for image in unsaid
+        ]
+        before = {image.pk: (image.label, image.contested) for image in unsaid}
+        outcomes = _record(rows)
+        for outcome, numbers in outcomes.items():
+            _tell_owners(Image.objects.filter(pk__in=numbers), *outcome, by)
+        answer_disputes(images.reviewable().filter(label=new), new, by)
+    return sum(before[number] != outcome for outcome, numbers in outcomes.items() for number in numbers)
+
+
+def label_imported(image: Image, by: User | None, new: GroundTruth, reason: str) -> None:
+    """What a collection says an image is: it counts as long as no person has an opinion."""
+    _record([Label(image=image, by=by, kind=LabelKind.IMPORT, old=image.label, new=new, reason=reason)])
 
 
 def take_back(last: Label, by: User) -> None:
     """Undo somebody's last opinion by another row; the dispute that it closed is open again."""
+    undone = Label(image=last.image, by=by, kind=LabelKind.TAKEN_BACK, old=last.new, new=last.old, reason="taken back")
     with transaction.atomic():
-        Label.objects.create(image=last.image, by=by, old=last.new, new=last.old, reason=TAKEN_BACK)
-        label, contested = settle(opinions_on([last.image_id])[last.image_id])
-        Image.objects.filter(pk=last.image_id).update(label=label, contested=contested)
+        _record([undone])
         _reopen(Dispute.objects.filter(image=last.image, closed_by=by, closed_at__gte=last.created_at))
 
 
-def _conclude(images: ImageQuerySet, label: str, contested: bool, by: User) -> None:
-    images.update(label=label, contested=contested)
+def _record(rows: Sequence[Label]) -> dict[tuple[str, bool], list[int]]:
+    """The one writer of labels: add rows, one an image, and let each image's ground truth follow from all that was said
+    about it. Returns the images by what they came to: (ground truth, whether it is contested)."""
+    outcomes: dict[tuple[str, bool], list[int]] = defaultdict(list)
+    with transaction.atomic(savepoint=False):
+        Label.objects.bulk_create(rows)
+        for image, opinions in opinions_on(row.image_id for row in rows).items():
+            outcomes[settle(opinions)].append(image)
+        for (label, contested), numbers in outcomes.items():
+            Image.objects.filter(pk__in=numbers).update(label=label, contested=contested)
+    return outcomes
+
+
+def _tell_owners(images: ImageQuerySet, label: str, contested: bool, by: User) -> None:
+    """Answer the disputes of images that have a ground truth now; those of contested ones wait again."""
     if contested:
         answered = [DisputeState.AGREED, DisputeState.DISAGREED, DisputeState.ANSWERED]
         _reopen(Dispute.objects.filter(image__in=images.values("pk"), state__in=answered))

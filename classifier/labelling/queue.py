@@ -12,8 +12,17 @@ from django.utils import timezone
 
 from classifier.intake import neighbours
 from classifier.labelling import ground_truth
-from classifier.models import Dispute, DisputeState, GroundTruth, Image, ImageQuerySet, Label, State
-from classifier.registry import detectors
+from classifier.models import (
+    Detector,
+    Dispute,
+    DisputeState,
+    GroundTruth,
+    Image,
+    ImageQuerySet,
+    Label,
+    LabelKind,
+    State,
+)
 
 CLAIM = timedelta(minutes=5)
 """How long an image belongs to one member of staff; then another may get it."""
@@ -22,20 +31,25 @@ DECIDED = (GroundTruth.REAL, GroundTruth.FAKE)
 
 def waiting(by: User, skipped: Sequence[int] = ()) -> ImageQuerySet:
     """Images that this person may be asked about and that nobody else has before them: without a label, contested, or
-    labelled by one other person alone against the verdict. Without those that were skipped."""
+    labelled against the verdict by at most one other person. Without those that were skipped."""
     free = Q(reviewed_until=None) | Q(reviewed_until__lt=timezone.now()) | Q(reviewer=by)
     images = Image.objects.reviewable().filter(free, state=State.DONE).exclude(pk__in=skipped)
-    mine = Exists(Label.objects.filter(image=OuterRef("pk"), by=by).exclude(new=""))
-    return images.filter(Q(label="", contested=False) | Q(~mine, _second_look() | Q(contested=True)))
+    return images.filter(Q(label="", contested=False) | Q(~_has_opinion(by), _second_look() | Q(contested=True)))
+
+
+def _has_opinion(by: User) -> Exists:
+    """Whether this person said what the image is and didn't take it back; what they imported is no opinion."""
+    said = Count("pk", filter=Q(kind=LabelKind.OPINION)) - Count("pk", filter=Q(kind=LabelKind.TAKEN_BACK))
+    mine = Label.objects.filter(image=OuterRef("pk"), by=by).order_by().values("image")
+    return Exists(mine.annotate(standing=said).filter(standing__gt=0))
 
 
 def _second_look() -> Q:
-    """Labelled against the verdict, and by one person so far."""
-    people = (
-        Label.objects.filter(image=OuterRef("pk")).order_by().values("image").annotate(n=Count("by", distinct=True))
-    )
+    """Labelled against the verdict, by an import or by one person so far."""
+    opinions = Label.objects.filter(image=OuterRef("pk"), kind=LabelKind.OPINION).order_by().values("image")
+    several = opinions.annotate(people=Count("by", distinct=True)).filter(people__gt=1)
     against = Q(label__in=DECIDED, outcome__in=DECIDED) & ~Q(outcome=F("label"))
-    return against & Q(Exists(people.filter(n=1)))
+    return against & ~Q(Exists(several))
 
 
 def next_for_review(by: User, skipped: Sequence[int] = (), seed: float | None = None) -> Image | None:
@@ -99,7 +113,10 @@ def _disagreeing(images: ImageQuerySet) -> Image | None:
 
 def _uncertain(images: ImageQuerySet) -> Image | None:
     """Nearest to a threshold."""
-    card = detectors.active().card
+    active = Detector.objects.active()
+    if active is None:
+        return None
+    card = active.card
     low, high = (Abs(F("score") - Value(card[name])) for name in ("fake_below", "real_above"))
     return images.filter(label="").exclude(score=None).order_by(Least(low, high), "pk").first()
 
@@ -132,10 +149,10 @@ def release(image: Image) -> None:
 def take_back(by: User) -> Image | None:
     """Undo this person's last label of today, by another row; its dispute is open again. The image is before them."""
     day = timezone.now() - timedelta(days=1)
-    mine = Label.objects.filter(by=by, created_at__gte=day, image=OuterRef("image"))
+    mine = Label.objects.filter(by=by, created_at__gte=day, image=OuterRef("image")).exclude(kind=LabelKind.IMPORT)
     newest = mine.order_by("-pk").values("pk")[:1]
     standing = Label.objects.filter(by=by, created_at__gte=day, pk=Subquery(newest))
-    last = standing.exclude(reason=ground_truth.TAKEN_BACK).select_related("image").first()
+    last = standing.filter(kind=LabelKind.OPINION).select_related("image").first()
     if last is None or last.image.labels.first() != last:
         return None
     moment = last.created_at - timedelta(seconds=1)
@@ -151,6 +168,6 @@ def take_back(by: User) -> Image | None:
 def labelled_today(by: User) -> int:
     """How many images this person labelled today, those taken back and imported ones not counted."""
     today = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
-    rows = Label.objects.filter(by=by, created_at__gte=today).exclude(reason__startswith="import ")
-    undone = rows.filter(reason=ground_truth.TAKEN_BACK).count()
-    return max(0, rows.count() - 2 * undone)
+    rows = Label.objects.filter(by=by, created_at__gte=today)
+    undone = rows.filter(kind=LabelKind.TAKEN_BACK).count()
+    return max(0, rows.filter(kind=LabelKind.OPINION).count() - undone)

@@ -133,13 +133,12 @@ def promote(candidate: Detector, by: User | None, reason: str = "", found: Gate 
     objections = (found or gate(candidate)).objections
     if objections and not reason.strip():
         raise PromotionRefused(objections)
-    return detectors.promote(candidate, by, reason.strip()[:300], objections)
+    return detectors.switch_to(candidate, by, reason.strip()[:300], objections)
 
 
 def before_active() -> Detector | None:
     """What a roll-back leads to: the detector that was active before this one was promoted."""
-    active = detectors.active()
-    entry = Promotion.objects.filter(detector=active, rollback=False).exclude(before=None).first()
+    entry = Promotion.objects.filter(detector__active=True, rollback=False).exclude(before=None).first()
     return entry.before if entry else None
 
 
@@ -149,7 +148,7 @@ def rollback(by: User | None, reason: str = "") -> Promotion:
     if before is None:
         raise DetectorError("there is no detector to go back to")
     _require_files(before)
-    return detectors.promote(before, by, reason.strip()[:300] or "rolled back", rollback=True)
+    return detectors.switch_to(before, by, reason.strip()[:300] or "rolled back", rollback=True)
 
 
 def _require_files(detector: Detector) -> None:

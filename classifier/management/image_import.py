@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import OutputWrapper
 
+from classifier.detector.errors import DatasetError
 from classifier.labelling import imports
 from classifier.management.arguments import staff_named
 from classifier.management.progress import counter
@@ -18,12 +19,14 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--by", help="with --as-images: the staff account that they will belong to; default: the first")
 
 
-def bring_in(folder: Path, options: dict[str, Any], complaints: OutputWrapper) -> str:
+def import_as_images(folder: Path, options: dict[str, Any], complaints: OutputWrapper) -> str:
     """Returns a sentence that counts. Raises DatasetError."""
     owner = staff_named(options["by"])
+    if options["table"]:
+        raise DatasetError("expected a manifest.csv in the folder instead of --table, which --as-images doesn't read")
     batch = imports.start(owner, options["license"], options["source"], folder=str(folder.resolve()))
     imports.run(batch, counter("Importing"))
     for complaint in batch.complaints:
         complaints.write(f"left out {complaint}")
-    counts = f"{batch.added} brought in, {batch.duplicates} here already, {len(batch.complaints)} left out."
+    counts = f"{batch.added} imported, {batch.duplicates} here already, {len(batch.complaints)} left out."
     return f"{counts} {batch.error or 'Verdicts follow when no upload waits.'}"

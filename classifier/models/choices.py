@@ -26,6 +26,14 @@ class GroundTruth(models.TextChoices):
     UNUSABLE = "UNUSABLE", "Not usable"
 
 
+class LabelKind(models.TextChoices):
+    """What a row of the labels is. TAKEN_BACK undoes the last opinion of the same person."""
+
+    OPINION = "opinion", "opinion"
+    IMPORT = "import", "import"
+    TAKEN_BACK = "taken back", "taken back"
+
+
 class Reason(models.TextChoices):
     """Why a verdict is inconclusive."""
 

@@ -8,15 +8,17 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
-from classifier.models.choices import Category, Claim, DisputeState, GroundTruth
+from classifier.models.choices import Category, Claim, DisputeState, GroundTruth, LabelKind
 from classifier.models.images import Image
 
 
 class Label(models.Model):
-    """One opinion on the ground truth: who, when, from what to what, why. Rows are only ever added."""
+    """What was said about the ground truth: who, when, from what to what, why. Rows are only ever added, and only by
+    `labelling.ground_truth`. The reason is for people to read; the code goes by the kind."""
 
     image = models.ForeignKey(Image, models.CASCADE, related_name="labels")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="labels_given")
+    kind = models.CharField(max_length=10, choices=LabelKind, default=LabelKind.OPINION)
     old = models.CharField(max_length=10, choices=GroundTruth, blank=True)
     new = models.CharField(max_length=10, choices=GroundTruth, blank=True, help_text="empty: a label was taken back")
     reason = models.CharField(max_length=300)

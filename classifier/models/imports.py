@@ -1,4 +1,4 @@
-"""Files that staff bring in, already labelled."""
+"""Files that staff import, already labelled."""
 
 from django.conf import settings
 from django.db import models

@@ -1,18 +1,21 @@
 """Which detectors there are, and which of them is active."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from classifier import wakeups
 from classifier.detector.errors import BundleError
 from classifier.detector.serving import bundle
 from classifier.models import Detector, Image, Promotion, Rescoring
+
+CHOICES = "choices.json"
 
 
 def register(folder: Path, shipped: bool = False) -> Detector:
@@ -32,6 +35,14 @@ def register(folder: Path, shipped: bool = False) -> Detector:
     return detector
 
 
+def revise(detector: Detector, **changes: Any) -> bundle.Card:
+    """Change entries of a detector's card, in its bundle and in its row alike."""
+    card = bundle.revise(detector.folder, **changes)
+    detector.card = _page_card(card)
+    Detector.objects.filter(pk=detector.pk).update(card=detector.card)
+    return card
+
+
 def _page_card(card: bundle.Card) -> dict[str, Any]:
     """What the pages show of a bundle."""
     return {
@@ -44,15 +55,15 @@ def _page_card(card: bundle.Card) -> dict[str, Any]:
     }
 
 
-def promote(
+def switch_to(
     detector: Detector,
     by: User | None = None,
     reason: str = "",
     overridden: Sequence[str] = (),
     rollback: bool = False,
 ) -> Promotion:
-    """Make a detector the active one, whatever it is worth (`promotion.promote` asks that first), and have history
-    judged anew. Workers pick it up at their next batch."""
+    """Make a detector the active one, whatever it is worth, and have history re-scored; workers pick it up at their
+    next batch. Only `learning.gate`, which asks what it is worth first, and `install_shipped` call this."""
     with transaction.atomic():
         list(Detector.objects.select_for_update().values_list("pk"))  # one promotion at a time
         before = Detector.objects.active()
@@ -68,46 +79,71 @@ def promote(
 
 
 def rescore(detector: Detector) -> Rescoring | None:
-    """Have every image that another detector judged last judged anew, when no upload waits. None: there is none."""
+    """Have every image that another detector judged last re-scored, when no upload waits. None: there is none."""
     total = Image.objects.judged_by_another(detector).count()
     if not total:
         return None
+    job = Rescoring.objects.create(detector=detector, total=total)
     wakeups.wake_workers()
-    return Rescoring.objects.create(detector=detector, total=total)
+    return job
 
 
-def shipped_folder() -> Path:
-    """The bundle that comes with the code. Raises BundleError unless there is exactly one."""
-    folders = [path.parent for path in Path(settings.SHIPPED_DETECTORS).glob("*/" + bundle.CARD_FILE)]
+def shipped_folder(choice: str = "") -> Path:
+    """The bundle that comes with the code: the one that `choices.json` beside it names for `choice`, "thorough" or
+    "quick", by default settings.DETECTOR; the only one where there is no such file. Raises BundleError."""
+    root, choice = Path(settings.SHIPPED_DETECTORS), choice or settings.DETECTOR
+    folders = [path.parent for path in sorted(root.glob("*/" + bundle.CARD_FILE))]
+    named = root / CHOICES
+    if named.is_file():
+        version = json.loads(named.read_text(encoding="utf-8"))[choice]
+        folders = [folder for folder in folders if folder.name == version]
     if len(folders) != 1:
-        raise BundleError(f"expected one shipped detector in {settings.SHIPPED_DETECTORS}, found {len(folders)}")
+        raise BundleError(f"expected one shipped detector that is {choice} in {root}, found {len(folders)}")
     return folders[0]
 
 
-def active() -> Detector:
-    """The active detector. On a fresh database, or when the code ships another one than the shipped one in use, the
-    shipped detector is registered and promoted first; a detector that staff promoted stays."""
-    found = Detector.objects.active()
-    if found and not found.shipped:
-        return found
+def install_shipped() -> Detector:
+    """Register the shipped detector and make it the active one, unless staff promoted another: on a fresh database,
+    when the code ships a newer one, or when settings.DETECTOR changed. Returns the active detector."""
+    standing = Detector.objects.active()
+    if standing and not standing.shipped:
+        return standing
     folder = shipped_folder()
-    if found and found.version == folder.name:
-        return found
+    if standing and standing.version == folder.name:
+        return standing
     detector = register(folder, shipped=True)
-    promote(detector)
+    switch_to(detector)
     return detector
 
 
+def active() -> Detector:
+    """The active detector; reads only. Raises BundleError when none is installed."""
+    if found := Detector.objects.active():
+        return found
+    raise BundleError("no detector is installed yet; run: manage.py install_shipped")
+
+
 def find(version: str | None) -> Detector:
-    """A registered detector by its version, or the active one. A trained bundle that a new database has not seen yet
-    is registered first. Raises BundleError."""
-    standing = active()
+    """A registered detector by its version, or the active one; before any database or installation the shipped one,
+    as a row that is not stored. A trained bundle that a new database has not seen yet is registered. Raises
+    BundleError."""
+    try:
+        if found := Detector.objects.filter(version=version).first() if version else Detector.objects.active():
+            return found
+        known = ", ".join(Detector.objects.values_list("version", flat=True))
+    except OperationalError:  # no database yet, or none that has been migrated
+        return _unstored(version)
     if not version:
-        return standing
-    if detector := Detector.objects.filter(version=version).first():
-        return detector
+        return _unstored(version)
     folder = Detector(version=version).folder
     if not (folder / bundle.CARD_FILE).is_file():
-        known = ", ".join(Detector.objects.values_list("version", flat=True))
         raise BundleError(f"expected the version of a detector ({known}); received {version!r}")
     return register(folder)
+
+
+def _unstored(version: str | None) -> Detector:
+    folder = Path(settings.SHIPPED_DETECTORS) / version if version else shipped_folder()
+    card = bundle.read_card(folder)
+    return Detector(
+        version=card.version, architecture=card.architecture, sha256=card.sha256, shipped=True, card=_page_card(card)
+    )

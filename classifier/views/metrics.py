@@ -8,7 +8,6 @@ from django.views.decorators.http import require_GET
 
 from classifier.detector.measuring import model_card
 from classifier.models import Detector
-from classifier.registry import detectors
 
 HEADLINE = (
     ("accuracy", "Accuracy", "of all images were told right"),
@@ -26,7 +25,9 @@ PLOTS = (
 @login_required
 @require_GET
 def metrics(request: HttpRequest) -> HttpResponse:
-    detector = detectors.active()
+    detector = Detector.objects.active()
+    if detector is None:
+        return render(request, "classifier/no_detector.html", status=503)
     plots = [plot for plot in PLOTS if (detector.folder / f"{plot[0]}.svg").is_file()]
     context = {"detector": detector, "headline": HEADLINE, "plots": plots}
     context |= {"failures": model_card.FAILURES, "misuse": model_card.MISUSE}

@@ -5,12 +5,10 @@ import io
 import logging
 import time
 import uuid
-from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
 from django.core.files.base import ContentFile
 from django.db import transaction
 from django.utils import timezone
@@ -18,17 +16,15 @@ from PIL import Image as Picture
 from PIL import ImageOps
 
 from classifier.detector.errors import UnreadableImage
-from classifier.detector.images.decoding import read_rgb
 from classifier.detector.images.nearness import dhash
 from classifier.detector.images.preprocessing import Pixels
-from classifier.detector.images.suitability import unfit
 from classifier.detector.serving import bundle, heat_map
 from classifier.detector.serving.judgement import Judgement, judge
-from classifier.intake import checks, neighbours
+from classifier.intake import neighbours
 from classifier.models import DecidedBy, Detector, Image, State, Verdict, findings, remove_files
 from classifier.provenance import rules
 from classifier.provenance.evidence import Evidence
-from classifier.provenance.inspection import inspect
+from classifier.worker.examine import look
 
 logger = logging.getLogger(__name__)
 
@@ -116,17 +112,14 @@ def prepare(image: Image, loaded: bundle.LoadedDetector) -> Prepared:
     started = time.perf_counter()
     with image.original.open("rb") as file:
         data = file.read()
-    rgb = read_rgb(data, checks.limits())
-    evidence = inspect(data, settings.TRUST_LIST)
-    why_not = unfit(rgb, quality_of(evidence))
+    seen = look(data)
+    rgb = seen.rgb
     display = _jpeg(rgb, DISPLAY, quality=88)
     thumbnail = _jpeg(rgb, THUMBNAIL, quality=80)
     seconds = time.perf_counter() - started
-    return Prepared(image, loaded.views(rgb), rgb.size, why_not, evidence, thumbnail, display, dhash(rgb), seconds)
-
-
-def quality_of(evidence: Iterable[Evidence]) -> int | None:
-    return next((piece.details["quality"] for piece in evidence if piece.kind == "jpeg"), None)
+    return Prepared(
+        image, loaded.views(rgb), rgb.size, seen.unfit, seen.evidence, thumbnail, display, dhash(rgb), seconds
+    )
 
 
 def _jpeg(rgb: Picture.Image, box: tuple[int, int], quality: int) -> bytes:

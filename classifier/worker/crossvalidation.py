@@ -2,12 +2,16 @@
 
 import dataclasses
 import json
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
+
 from classifier.detector.data.manifest import PHOTO, Row
 from classifier.detector.errors import DetectorError
+from classifier.detector.images.preprocessing import Preprocessing
 from classifier.detector.measuring import evaluation, file_baseline, heldout
 from classifier.detector.measuring.heldout import Predict, group_folds, headline_folds, held_out, source_folds
 from classifier.detector.measuring.tiers import TIERS
@@ -15,12 +19,14 @@ from classifier.detector.networks import architectures
 from classifier.detector.serving import bundle
 from classifier.detector.stats import calibration
 from classifier.detector.training import initial_weights, linear
-from classifier.detector.training.runner import Config, Step, card_of, predictor
+from classifier.detector.training.runner import Config, Step, card_of, encoder_of, predictor
 from classifier.models import Detector
 from classifier.registry import detectors
 from classifier.worker.candidates import publish, unused_folder
 
 REPORT_FILE = "heldout.json"
+SUMMARY = ("web", "hard")
+THINNED = 20
 
 
 def cross_validate(
@@ -58,7 +64,7 @@ def cross_validate(
     if folds:
         measured["history"] = _learning(folds, rows, folder / "learning.json")
     if tiers and folds:
-        measured["tiers"] = _tiers(folds, rows, folder, on_image)
+        measured["tiers"] = _tiers(folds, rows, folder, config, on_image)
     measured |= {"architecture": config.architecture, "seed": config.seed}
     (folder / REPORT_FILE).write_text(json.dumps(measured, indent=1), encoding="utf-8")
     text = heldout.markdown(measured)
@@ -90,8 +96,24 @@ def _folds(config: Config, rows: Sequence[Row], folder: Path, on_image: Step | N
         return None
     if config.start:
         initial_weights.load_start(model, config.start)
-    features = linear.extract(model, spec, rows, folder / "features", config.seed, on_step=on_image)
+    features = _features(model, spec, rows, folder / "features", config, on_image=on_image)
     return linear.Folds(model, spec, rows, features)
+
+
+def _features(
+    model: Any,
+    spec: Preprocessing,
+    rows: Sequence[Row],
+    place: Path,
+    config: Config,
+    copies: int = linear.COPIES,
+    tier: str = "clean",
+    on_image: Step | None = None,
+) -> Any:
+    """Of a network on an encoder from the cache that all of them share, otherwise kept at `place`."""
+    if encoder := encoder_of(config):
+        return linear.extract_cached(model, spec, rows, settings.FEATURES, encoder, tier, on_image)
+    return linear.extract(model, spec, rows, place, config.seed, copies, tier, on_image)
 
 
 def _compact(rows: Sequence[Row], predict: Predict, folder: Path) -> dict[str, Any]:
@@ -111,18 +133,39 @@ def _learning(folds: linear.Folds, rows: Sequence[Row], kept: Path) -> list[dict
     return list(json.loads(kept.read_text()))
 
 
-def _tiers(folds: linear.Folds, rows: Sequence[Row], folder: Path, on_image: Step | None) -> dict[str, Any]:
+def _tiers(
+    folds: linear.Folds, rows: Sequence[Row], folder: Path, config: Config, on_image: Step | None
+) -> dict[str, Any]:
     """The headline's images, degraded; the networks are those of the clean headline."""
     sources = set(heldout.two_class_sources(rows))
     tested = [row for row in rows if row.source in sources]
-    found = {"clean": held_out(headline_folds(rows), folds.predict, folder / "headline")}
-    for tier in [tier for tier in TIERS if tier != "clean"]:
+    wanted = list(TIERS)
+    if encoder_of(config):  # a transformer takes its time: fewer pictures, and the two tiers that sum up the others
+        tested, wanted = _thinned(tested), ["clean", *SUMMARY]
+    chosen = {row.sha256 for row in tested}
+    folds_of = [
+        (name, [row for row in split if row.split != "test" or row.sha256 in chosen])
+        for name, split in headline_folds(rows)
+    ]
+    found = {}
+    for tier in wanted:
         place = folder / f"features-{tier.replace(' ', '-')}"
-        degraded = linear.extract(folds.model, folds.spec, tested, place, copies=1, tier=tier, on_step=on_image)
+        degraded = _features(folds.model, folds.spec, tested, place, config, 1, tier, on_image)
         predict = folds.predicting(tested, degraded)
-        found[tier] = held_out(headline_folds(rows), predict, folder / f"headline-{tier.replace(' ', '-')}")
+        some = (
+            (name, [row for row in split if row.split != "test" or row.sha256 in chosen]) for name, split in folds_of
+        )
+        found[tier] = held_out(some, predict, folder / f"headline-{tier.replace(' ', '-')}")
     figures = {tier: heldout.headline(*measured) for tier, measured in found.items()}
     return {tier: {**figure["mean"], "decided": figure["decided"]} for tier, figure in figures.items()}
+
+
+def _thinned(rows: Sequence[Row]) -> list[Row]:
+    """At most THINNED rows of each class of each source, evenly."""
+    groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[row.source, row.label].append(row)
+    return [row for group in groups.values() for row in group[:: max(1, len(group) // THINNED)][:THINNED]]
 
 
 def _register(

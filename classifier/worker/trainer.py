@@ -14,7 +14,6 @@ from django.contrib.auth.models import User
 from django.db import connection
 
 from classifier.detector.data import manifest
-from classifier.detector.data.manifest import Row
 from classifier.detector.errors import DetectorError
 from classifier.detector.serving import bundle
 from classifier.detector.training.runner import Config, Step
@@ -22,7 +21,7 @@ from classifier.learning import gate, versions
 from classifier.models import DatasetVersion, Detector, JobState, Measurement, RegressionCase, Start, TrainingRun
 from classifier.models.jobs import Job
 from classifier.registry import detectors
-from classifier.worker import candidates
+from classifier.worker import candidates, measuring
 
 logger = logging.getLogger(__name__)
 UNEXPECTED = "Something went wrong on our side; the log of the training worker says what."
@@ -32,6 +31,7 @@ still, at 4 they take 0.6 s and training keeps a third of its pace (`make bench`
 PAUSE = 1.0
 """Seconds between two looks at the row: progress is written, a cancellation noticed."""
 TIER_IMAGES = 100
+"""How many test images, drawn evenly, are measured degraded as well."""
 UNREADABLE = {"outcome": "INCONCLUSIVE", "score": None}
 """The answer to a regression case whose file is lost: the same for every detector, so it refuses none."""
 
@@ -168,21 +168,14 @@ def measured_values(row: Measurement, on_image: Step | None) -> dict[str, Any]:
     test = [one for one in versions.rows_of(row.dataset) if one.split == "test"]
     there, gone = manifest.still_there(test)
     cases = list(RegressionCase.objects.usable())
-    report, scores, said = candidates.measure_with_cases(
-        row.detector, there, [case.image.original.path for case in cases], on_image
-    )
-    report |= {"missing": gone, "tiers": _tiers(row.detector, there, on_image)}
+    some = there[:: max(1, len(there) // TIER_IMAGES)][:TIER_IMAGES]
+    paths = [case.image.original.path for case in cases]
+    found = measuring.measure(row.detector, there, paths, some, on_image)
     answers = {
-        str(case.pk): {"outcome": one.outcome, "score": round(one.score, 4)} if one else UNREADABLE
-        for case, one in zip(cases, said, strict=True)
+        str(case.pk): {"outcome": one.outcome, "score": round(one.judgement.score, 4)} if one else UNREADABLE
+        for case, one in zip(cases, found.answers, strict=True)
     }
-    return {"scores": scores, "report": report, "cases": answers}
-
-
-def _tiers(detector: Detector, rows: list[Row], on_image: Step | None) -> dict[str, Any]:
-    """Degraded copies of up to TIER_IMAGES test images, drawn evenly."""
-    some = rows[:: max(1, len(rows) // TIER_IMAGES)][:TIER_IMAGES]
-    return dict(candidates.measure(detector, some, on_image, tiers=True)["tiers"])
+    return {"scores": found.scores, "report": found.report | {"missing": gone}, "cases": answers}
 
 
 def gate_now(candidate: Detector, on_image: Step | None = None) -> gate.Gate:
@@ -198,6 +191,6 @@ def gate_now(candidate: Detector, on_image: Step | None = None) -> gate.Gate:
     rows, _ = manifest.still_there(rows)
     if not rows:
         return gate.gate(candidate)  # which says what is missing
-    before, after = (candidates.measure(detector, rows, on_image) for detector in (active, candidate))
+    before, after = (measuring.measure(detector, rows, on_image=on_image).report for detector in (active, candidate))
     where = f"{len(rows)} test images of its own manifest"
     return gate.Gate(candidate, active, where, gate.checks_of(before, after, active, candidate))

@@ -49,7 +49,7 @@ def test_unreadable_and_doubled_files_are_listed_and_left_out(tmp_path):
     assert "bad: it is not an image" in complaints[0] and "neither is used" in complaints[1]
 
 
-def test_a_table_brings_sources_and_kinds(tmp_path):
+def test_a_table_gives_sources_and_kinds(tmp_path):
     folder_with(tmp_path, x=jpeg(1), y=jpeg(2))
     table = tmp_path / "t.csv"
     table.write_text("crop,label,source,kind\nx,REAL,one,photo\ny,FAKE,two,art\n")

@@ -1,1 +1,1 @@
-"""Dataset manifests."""
+"""Labelled collections and dataset manifests."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from classifier.detector.data.collection import Folder, entries_of
 from classifier.detector.errors import DatasetError, UnreadableImage
 from classifier.detector.images.decoding import Limits, read_rgb
 from classifier.detector.images.nearness import BANDS, NEAR, dhash
@@ -56,11 +57,11 @@ def import_folder(
 ) -> tuple[list[Row], list[str]]:
     """Read every image below `folder` and return (rows, complaints about files that were skipped).
 
-    Without a table, the label is the folder named REAL or FAKE (any depth) and the source the folder below it. A table
-    is a CSV with `label` and `path` (or `crop`), and optionally source, subset, kind and whole. The same bytes twice
-    are kept once, or not at all when they are in both classes. Raises DatasetError unless both classes are found.
+    What its images are is said by `table`, by a table in the folder or by folders named REAL and FAKE, see
+    `collection`. The same bytes twice are kept once, or not at all when they are in both classes. Raises DatasetError
+    unless both classes are found.
     """
-    found = _from_table(folder, table) if table else _from_folders(folder)
+    found = _rows_of(folder, table)
     kept: dict[str, Row] = {}
     contradictory: set[str] = set()
     complaints: list[str] = []
@@ -81,39 +82,15 @@ def import_folder(
     return group_near_duplicates(rows), complaints
 
 
-def _from_folders(folder: Path) -> list[Row]:
-    if not folder.is_dir():
-        raise DatasetError(f"expected a folder with REAL/ and FAKE/ in it; {folder} is not a folder")
+def _rows_of(folder: Path, table: Path | None) -> list[Row]:
+    place = Folder(folder)
     rows = []
-    for path in sorted(folder.rglob("*")):
-        parts = path.relative_to(folder).parts
-        at = next((i for i, part in enumerate(parts[:-1]) if part.upper() in CLASS_NAMES), None)
-        if at is not None and path.is_file() and not path.name.startswith("."):
-            source = parts[at + 1] if len(parts) > at + 2 else folder.resolve().name
-            rows.append(Row(str(path.resolve()), parts[at].upper(), source))
+    for entry in entries_of(place, table):
+        whole = str(place.where(entry.whole)) if entry.whole else ""
+        source, kind = entry.source or place.path.name, entry.kind or PHOTO
+        row = Row(str(place.where(entry.name)), entry.label, source, entry.subset, kind, whole)
+        rows.append(replace(row, **entry.original))
     return rows
-
-
-def _from_table(folder: Path, table: Path) -> list[Row]:
-    rows = []
-    with table.open(newline="", encoding="utf-8") as file:
-        for line in csv.DictReader(file):
-            name, label = line.get("path") or line.get("crop"), line.get("label", "")
-            if not name or label not in CLASS_NAMES:
-                raise DatasetError(f"{table}: expected columns path (or crop) and label REAL or FAKE; received {line}")
-            whole = str((folder / line["whole"]).resolve()) if line.get("whole") else ""
-            source, subset, kind = (line.get(key) or "" for key in ("source", "subset", "kind"))
-            path = str((folder / name).resolve())
-            row = Row(path, label, source or folder.name, subset, kind or PHOTO, whole)
-            rows.append(replace(row, **_original(line)))
-    return rows
-
-
-def _original(line: dict[str, str]) -> dict[str, str]:
-    """What a table says of the original file, where `path` is only a part of it."""
-    names = {"format": "original_format", "width": "original_width", "height": "original_height"}
-    known = {field: line.get(name) or "" for field, name in names.items()}
-    return {**known, "quality": line.get("jpeg_quality") or ""} if known["format"] else {}
 
 
 def _fingerprint(row: Row) -> Row:

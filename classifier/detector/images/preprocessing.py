@@ -20,14 +20,15 @@ WHOLE = (224, 224)
 class Preprocessing:
     """How an image becomes network input; stored in the bundle.
 
-    view: "crops" cuts native-resolution squares, "whole" squeezes the whole picture into one square, "both" does both.
+    view: "crops" cuts native-resolution squares, "whole" squeezes the whole picture into one square, "both" does both;
+    "middle" enlarges the middle square of the scaled-down picture, so that nothing is squeezed.
     size: side of the square in pixels. grid: crops per axis when serving (grid² crops an image).
     jpeg_quality: of the common re-encoding; None leaves the pixels alone. joint: the network takes all views of an
     image at once; nothing is stretched then, what is too small for a square is continued by its mirror image, because
     interpolation would leave traces that depend on size and aspect.
     """
 
-    view: Literal["crops", "whole", "both"] = "crops"
+    view: Literal["crops", "whole", "both", "middle"] = "crops"
     size: int = 96
     grid: int = 3
     jpeg_quality: int | None = 90
@@ -37,7 +38,13 @@ class Preprocessing:
     def weights(self) -> npt.NDArray[np.float64]:
         """(views,): how much each view's logit counts; of "both", the whole view counts as much as all crops."""
         crops = np.full(self.grid**2, 1 / self.grid**2)
-        return {"crops": crops, "whole": np.ones(1), "both": np.concatenate([[0.5], crops / 2])}[self.view]
+        whole, both = np.ones(1), np.concatenate([[0.5], crops / 2])
+        return {"crops": crops, "whole": whole, "middle": whole, "both": both}[self.view]
+
+    @property
+    def sees_crops(self) -> bool:
+        """Whether native-resolution squares are among the views."""
+        return self.view in ("crops", "both")
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -50,10 +57,12 @@ def prepare(image: Image.Image, spec: Preprocessing, whole: Image.Image | None =
     otherwise it is made here, exactly as those were. Images smaller than a crop are enlarged so that one fits.
     """
     squares = []
-    if spec.view != "crops":
+    if spec.view == "middle":
+        squares.append(_middle(whole or scale_down(image), spec.size))
+    elif spec.view != "crops":
         small = whole or scale_down(image)
         squares.append(_mirrored(small, spec.size) if spec.joint else _square(small, spec.size))
-    if spec.view != "whole":
+    if spec.sees_crops:
         image = _mirrored(image, spec.size) if spec.joint else _at_least(image, spec.size)
         squares += [_cut(image, corner, spec.size) for corner in _grid(image.size, spec)]
     return reencode(np.stack([np.asarray(square) for square in squares]), spec.jpeg_quality)
@@ -116,6 +125,13 @@ def _mirrored(image: Image.Image, size: int) -> Image.Image:
 
 def _square(image: Image.Image, size: int) -> Image.Image:
     return image if image.size == (size, size) else image.resize((size, size), Image.Resampling.BILINEAR)
+
+
+def _middle(image: Image.Image, size: int) -> Image.Image:
+    """The middle square, scaled to `size` px a side (bicubic)."""
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    return image.crop((left, top, left + side, top + side)).resize((size, size), Image.Resampling.BICUBIC)
 
 
 def _cut(image: Image.Image, corner: tuple[int, int], size: int) -> Image.Image:

@@ -35,10 +35,15 @@ def targets_of(rows: Sequence[Row]) -> Ints:
 
 
 def views_of(row: Row, spec: Preprocessing, tier: Tier = TIERS["clean"]) -> Pixels:
-    """The serving views of a row after a tier; the scaled-down picture is read where the manifest has one."""
+    """The serving views of a row after a tier; the scaled-down picture is read where the manifest has one.
+
+    A network that sees no crops gets the tier on that scaled-down picture, which is harsher than in life: there the
+    picture is degraded first and scaled down afterwards.
+    """
     whole = read_rgb(row.whole, ANY_SIZE) if row.whole else None
-    if spec.view == "whole" and whole:
-        return prepare(whole, spec, whole)
+    if not spec.sees_crops and whole:
+        degraded = tier(whole, max(whole.size))
+        return prepare(degraded, spec, degraded)
     return prepare(tier(read_rgb(row.path, ANY_SIZE), row.longest), spec, whole)
 
 

@@ -30,7 +30,7 @@ PARTS = 5
 FIGURES = ("auroc", "balanced_accuracy", "accuracy", "fakes_found")
 
 
-def two_class_sources(rows: Sequence[Row], least: int = 10) -> list[str]:
+def two_class_sources(rows: Sequence[Row], least: int = 20) -> list[str]:
     """Sources with at least `least` images of each class, by name."""
     counts = Counter((row.source, row.label) for row in rows)
     sources = {row.source for row in rows}
@@ -42,7 +42,7 @@ def headline_folds(rows: Sequence[Row]) -> Iterator[Fold]:
     other sources train; near-duplicates never cross. Raises DatasetError for fewer than three such sources."""
     sources = two_class_sources(rows)
     if len(sources) < 3:
-        raise DatasetError(f"expected at least three sources with ten images of each class; found {len(sources)}")
+        raise DatasetError(f"expected at least three sources with 20 images of each class; found {len(sources)}")
     for index, source in enumerate(sources):
         yield source, split_by_source(rows, [sources[(index + 1) % len(sources)]], [source])
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from classifier.detector.measuring.evaluation import percent
+from classifier.detector.serving.bundle import Card
 
 DECIDED = ("share", "accuracy", "real_called_fake", "fake_called_real")
 MISUSE = (
@@ -24,16 +25,16 @@ FAILURES = (
 """Seen on the contact sheets of the 80 held-out images that fusion-2026.11 (without art) was most wrong about."""
 
 
-def markdown(card: dict[str, Any]) -> str:
-    """The card of a bundle (the entries of bundle.json) in words and tables."""
-    report, training = card["report"], card["training"]
+def markdown(card: Card) -> str:
+    """The card of a bundle in words and tables."""
+    report, training = card.report, card.training
     images, sources = training["images"], training["sources"]
     lines = [
-        f"# Model card: {card['version']}",
+        f"# Model card: {card.version}",
         "",
-        f"Tells real photographs from AI-generated images. Architecture `{card['architecture']}`, "
-        f"{card['parameters']:,} parameters, weights started from {training['start'] or 'nothing'}, "
-        f"seed {training['seed']}. SHA-256 of the model: `{card['sha256']}`.",
+        f"Tells real photographs from AI-generated images. Architecture `{card.architecture}`, "
+        f"{card.parameters:,} parameters, weights started from {training['start'] or 'nothing'}, "
+        f"seed {training['seed']}. SHA-256 of the model: `{card.sha256}`.",
         "",
         "## Data and procedure",
         "",
@@ -52,7 +53,7 @@ def markdown(card: dict[str, Any]) -> str:
         f"{overall['balanced_accuracy']} ({_range(low_high['balanced_accuracy'])}), calibration error "
         f"{report['calibration_error']}. Sources with one class flatter these figures.",
         "",
-        f"Thresholds: FAKE below {card['fake_below']}, REAL above {card['real_above']}, INCONCLUSIVE between or when a "
+        f"Thresholds: FAKE below {card.fake_below}, REAL above {card.real_above}, INCONCLUSIVE between or when a "
         f"mild re-encoding moves the score too far. {_decided(report['decided'])} Tables per source and per generator: "
         "report.md.",
         "",

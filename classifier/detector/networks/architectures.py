@@ -12,6 +12,7 @@ from keras import layers, ops
 from classifier.detector.errors import DetectorError
 from classifier.detector.images.preprocessing import Preprocessing
 from classifier.detector.networks.traces import HighPass, OverCrops, Traces
+from classifier.detector.networks.vit import vit
 
 
 def cnn32() -> keras.Model:
@@ -190,6 +191,7 @@ ARCHITECTURES: dict[str, tuple[Callable[[], keras.Model], Preprocessing]] = {
         for name in APPLICATIONS
     },
     "fusion": (fusion, Preprocessing(view="both", size=224, grid=1, jpeg_quality=90, joint=True)),
+    "vit": (vit, Preprocessing(view="middle", size=224, grid=1, jpeg_quality=None, joint=True)),
 }
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from classifier.detector.errors import BundleError
+from classifier.detector.errors import BundleError, EncoderError
 from classifier.detector.images.preprocessing import Pixels, Preprocessing, prepare
 from classifier.detector.labels import CLASS_NAMES, Outcome, outcome_of
 from classifier.detector.stats import calibration
@@ -26,13 +26,15 @@ if TYPE_CHECKING:
 FORMAT = 1
 MODEL_FILE = "model.keras"
 CARD_FILE = "bundle.json"
+SHIPPED_ENCODERS = Path(__file__).parents[2] / "shipped" / "encoders"
 
 
 @dataclass(frozen=True)
 class Card:
     """What `bundle.json` says. temperature divides the logits; scores in [fake_below, real_above] are INCONCLUSIVE.
     reliability: what a score has meant for held-out images, see `calibration.reliability`. largest_jump: change of the
-    log-odds under mild re-encodings beyond which no verdict is given, None for no limit; see `robustness`."""
+    log-odds under mild re-encodings beyond which no verdict is given, None for no limit; see `stability`. encoder:
+    SHA-256 of the encoder file that the head was fitted on, "" where the bundle holds all of its network."""
 
     version: str
     architecture: str
@@ -46,6 +48,7 @@ class Card:
     report: dict[str, Any]
     reliability: list[dict[str, Any]] = field(default_factory=list)
     largest_jump: float | None = None
+    encoder: str = ""
 
     def outcome(self, score: float) -> Outcome:
         return outcome_of(score, self.fake_below, self.real_above)
@@ -54,22 +57,39 @@ class Card:
 def save(model: "keras.Model", folder: Path, card: dict[str, Any]) -> Card:
     """Write a bundle: the model under a temporary name first, then the card that vouches for it.
 
-    A bare copy is saved: the optimizer's state would make the file three times as large.
+    A bare copy is saved: the optimizer's state would make the file three times as large. Of a network on an encoder
+    only the head is saved; the card names the encoder.
     """
     import keras
 
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / f"partial-{os.getpid()}.keras"
-    bare = keras.models.clone_model(model)
-    bare.set_weights(model.get_weights())
+    kept = keras.Model(model.get_layer("features").output, model.output) if card.get("encoder") else model
+    bare = keras.models.clone_model(kept)
+    bare.set_weights(kept.get_weights())
     bare.save(partial)
     partial.replace(folder / MODEL_FILE)
     card = {**card, "sha256": file_digest(folder / MODEL_FILE), "parameters": model.count_params()}
-    write_card(folder, card)
+    _write_card(folder, card)
     return read_card(folder)
 
 
-def write_card(folder: Path, card: dict[str, Any]) -> None:
+def revise(folder: Path, **changes: Any) -> Card:
+    """Change entries of a saved card: the only way to, after `save`. Raises BundleError. Workers notice by `digest`."""
+    data = {**json.loads((folder / CARD_FILE).read_text(encoding="utf-8")), **changes}
+    _write_card(folder, data)
+    return read_card(folder)
+
+
+def digest(folder: Path) -> str:
+    """What a bundle is as a whole: SHA-256 over its card, which vouches for its model. Raises BundleError."""
+    try:
+        return file_digest(folder / CARD_FILE)
+    except OSError as error:
+        raise BundleError(f"expected a readable {CARD_FILE} in {folder} ({error})") from error
+
+
+def _write_card(folder: Path, card: dict[str, Any]) -> None:
     """Write `bundle.json` with the format and the class names in front."""
     text = json.dumps({"format": FORMAT, "classes": list(CLASS_NAMES), **card}, indent=1)
     partial = folder / f"{CARD_FILE}.partial"
@@ -103,6 +123,8 @@ class LoadedDetector:
     """A network in memory with its one compiled function. Load it once a process; it is not thread-safe."""
 
     BATCH = 72
+    DEAR_BATCH = 8
+    """Images that a transformer is shown at once: larger batches leave the processor's caches."""
 
     def __init__(self, card: Card, model: "keras.Model") -> None:
         self.card = card
@@ -113,12 +135,13 @@ class LoadedDetector:
 
             features = model.get_layer("features")
             self._forward = compile_forward(keras.Model(model.input, features.output), spec)
-            of_crops = keras.ops.concatenate(features.input[1::2], axis=1)  # whole, crops, whole, crops
-            self._crops = compile_forward(keras.Model(model.input, of_crops), spec)
             self._head = linear_head(model)
-            self._joint_batch = self.BATCH // (3 * len(spec.weights))
+            self._joint_batch = self.BATCH // (3 * len(spec.weights)) if spec.sees_crops else self.DEAR_BATCH
             widths = [part.shape[-1] for part in features.input]
-            self._of_crops = np.repeat(np.arange(len(widths)) % 2 == 1, widths)
+            self._of_crops = np.repeat(np.arange(len(widths)) % 2 == 1, widths)  # whole, crops, whole, crops
+            if spec.sees_crops:
+                of_crops = keras.ops.concatenate(features.input[1::2], axis=1)
+                self._crops = compile_forward(keras.Model(model.input, of_crops), spec)
         else:
             self._forward = compile_forward(model, spec)
 
@@ -127,7 +150,7 @@ class LoadedDetector:
         spec = self.card.preprocessing
         black = [np.zeros((len(spec.weights), spec.size, spec.size, 3), np.uint8)]
         seen = self.see(black)
-        if spec.joint:
+        if spec.joint and spec.sees_crops:
             self.see_again(seen, black)
 
     def views(self, image: Image.Image, whole: Image.Image | None = None) -> Pixels:
@@ -214,9 +237,32 @@ def load(folder: Path) -> LoadedDetector:
     if (received := file_digest(path)) != card.sha256:
         raise BundleError(f"{path}: expected sha256 {card.sha256}, received {received}; the file was altered")
     with _native_chatter_hidden():
-        detector = LoadedDetector(card, read_model(path))
+        model = read_model(path)
+        detector = LoadedDetector(card, on_encoder(card, model, folder) if card.encoder else model)
         detector.warm_up()
     return detector
+
+
+def encoder_folders(folder: Path) -> list[Path]:
+    """Where the encoder of a bundle is looked for: with the code, then beside the bundles."""
+    return [SHIPPED_ENCODERS, folder.parent / "encoders", folder.parent.parent / "encoders"]
+
+
+def on_encoder(card: Card, head: "keras.Model", folder: Path) -> "keras.Model":
+    """The whole network: the encoder that the card names, under a head. Raises EncoderError."""
+    from classifier.detector.networks import encoder_file, vit
+
+    shape, weights = encoder_file.read(encoder_file.find(encoder_folders(folder), card.encoder))
+    model = vit.vit(shape)
+    expected, received = model.get_layer("features").output.shape[-1], head.input.shape[-1]
+    if expected != received:
+        raise EncoderError(
+            f"{folder}: expected a head on {expected} features of its encoder, received one on {received}"
+        )
+    vit.fill(model.get_layer("encoder"), shape, weights)
+    for name in ("standard", "logit"):
+        model.get_layer(name).set_weights(head.get_layer(name).get_weights())
+    return model
 
 
 def read_model(path: Path) -> "keras.Model":

@@ -17,6 +17,7 @@ from PIL import Image
 
 from classifier.detector.errors import DetectorError
 from classifier.detector.images.preprocessing import WHOLE, Pixels
+from classifier.detector.networks import vit
 from classifier.detector.serving.bundle import LoadedDetector
 
 Heat = npt.NDArray[np.float32]
@@ -31,6 +32,8 @@ def heat_map(detector: LoadedDetector, views: Pixels, size: tuple[int, int]) -> 
     """Shares of the logit over the picture, (SIDE, SIDE) stretched over an image of `size` (width, height) in pixels;
     positive: towards REAL. `views` are those of the verdict, (views, side, side, 3)."""
     spec = detector.card.preprocessing
+    if spec.view == "middle":
+        return _in_the_middle(_of_tokens(detector.model, views), size)
     if spec.joint:
         heat = _of_levels(detector.model, views[:1])
         fit = min(1.0, WHOLE[0] / max(size))  # the canvas holds the picture, then its mirror image
@@ -52,6 +55,38 @@ def as_png(heat: Heat, size: tuple[int, int]) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels, "RGBA").resize(size, Image.Resampling.BICUBIC).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
+
+
+def _of_tokens(model: keras.Model, views: Pixels) -> Heat:
+    """Contributions of the patches of a transformer (rows, columns), as they leave the first block that is read:
+    gradient of the logit × what a token has beyond the average one. Exact for the mean of the patches, first order for
+    the class tokens."""
+    if keras.backend.backend() != "tensorflow":
+        raise DetectorError("expected Keras on TensorFlow for heat maps; it runs on " + keras.backend.backend())
+    import tensorflow as tf
+
+    standard, last = model.get_layer("standard"), model.get_layer("logit")
+    with tf.GradientTape() as tape:
+        pixels = tf.constant(views, tf.float32)
+        tape.watch(pixels)
+        blocks = model.get_layer("encoder")(pixels, training=False)
+        tokens = blocks[-vit.READ]
+        logit = last(vit.clipped(standard(tf.concat(vit.read_out(blocks), axis=1), training=False)))
+    patches = tokens.numpy()[0, 1:].astype(np.float32)
+    slopes = tape.gradient(logit, tokens).numpy()[0, 1:].astype(np.float32)
+    shares = np.sum((patches - patches.mean(axis=0)) * slopes, axis=1)
+    side = round(len(shares) ** 0.5)
+    return np.asarray(shares.reshape(side, side), np.float32)
+
+
+def _in_the_middle(heat: Heat, size: tuple[int, int]) -> Heat:
+    """A square's heat where the middle square of a picture of `size` lies; nothing is said of the rest."""
+    width, height = (max(1, round(SIDE * min(size) / side)) for side in size)
+    part = np.asarray(Image.fromarray(heat).resize((width, height), Image.Resampling.BILINEAR))
+    whole = np.zeros((SIDE, SIDE), np.float32)
+    top, left = (SIDE - height) // 2, (SIDE - width) // 2
+    whole[top : top + height, left : left + width] = part
+    return whole
 
 
 def _of_levels(model: keras.Model, squares: Pixels) -> Heat:

@@ -28,6 +28,7 @@ def judge(detector: LoadedDetector, images: Sequence[Pixels], unfit: Sequence[st
     scores = [float(score) for score in detector.scores_of(seen)]
     outcomes = [INCONCLUSIVE if why else detector.card.outcome(score) for score, why in zip(scores, unfit, strict=True)]
     decided = [index for index, outcome in enumerate(outcomes) if outcome != INCONCLUSIVE]
+    names = list(stability.changes(detector.card.preprocessing))
     others = stability.stability(detector, [images[index] for index in decided], seen[decided])
     tested = dict(zip(decided, others, strict=True))
     judgements = []
@@ -36,6 +37,6 @@ def judge(detector: LoadedDetector, images: Sequence[Pixels], unfit: Sequence[st
             judgements.append(Judgement(score, outcome, unfit[index] or BETWEEN))
             continue
         stands = stability.settled(outcome, score, tested[index], detector.card.largest_jump)
-        strip = {name: round(float(other), 4) for name, other in zip(stability.MILD, tested[index], strict=True)}
+        strip = {name: round(float(other), 4) for name, other in zip(names, tested[index], strict=True)}
         judgements.append(Judgement(score, stands, "" if stands == outcome else UNSTABLE, strip))
     return judgements

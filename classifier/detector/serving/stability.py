@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 from PIL import Image, ImageFilter
 
-from classifier.detector.images.preprocessing import Pixels, resaved
+from classifier.detector.images.preprocessing import Pixels, Preprocessing, resaved
 from classifier.detector.labels import INCONCLUSIVE, Outcome
 from classifier.detector.serving.bundle import LoadedDetector
 from classifier.detector.stats.classification import Floats
@@ -36,6 +36,15 @@ ON_EVERY_VIEW = 1
 which costs half and lets through no more attacks (EXPERIMENTS.md)."""
 
 
+ALONE = "JPEG 70"
+"""The one change for a transformer, which is dear to ask."""
+
+
+def changes(spec: Preprocessing) -> dict[str, Callable[[Image.Image], Image.Image]]:
+    """The mild changes that a detector's verdicts must survive, by name."""
+    return MILD if spec.sees_crops or not spec.joint else {ALONE: MILD[ALONE]}
+
+
 def re_encoded(views: Pixels, joint: bool = False) -> list[Pixels]:
     """The views after each mild change of MILD, in order; of a joint network's only the crops, but for one change."""
     copies = []
@@ -47,11 +56,16 @@ def re_encoded(views: Pixels, joint: bool = False) -> list[Pixels]:
 
 
 def stability(detector: LoadedDetector, images: Sequence[Pixels], seen: Floats | None = None) -> Floats:
-    """Scores (len(images), len(MILD)) of each image's views under every mild change, in one batch. seen: what
+    """Scores (len(images), number of `changes`) of each image's views under every mild change, in one batch. seen: what
     `detector.see` returned for them, if that is at hand."""
+    spec = detector.card.preprocessing
+    mild, joint = changes(spec), spec.joint
     if not images:
-        return np.zeros((0, len(MILD)))
-    joint = detector.card.preprocessing.joint
+        return np.zeros((0, len(mild)))
+    if len(mild) == 1:
+        [change] = mild.values()
+        changed = [np.stack([np.asarray(change(Image.fromarray(view))) for view in views]) for views in images]
+        return detector.scores(changed)[:, None]
     with ThreadPoolExecutor(THREADS) as pool:
         copies = list(pool.map(partial(re_encoded, joint=joint), images))
     if not joint:

@@ -6,7 +6,7 @@ import numpy as np
 
 from classifier.detector.stats.classification import Floats, Ints
 
-REAL_CALLED_FAKE, FAKE_CALLED_REAL = 0.05, 0.10
+REAL_CALLED_FAKE, FAKE_CALLED_REAL = 0.03, 0.10
 """What the two thresholds allow on held-out sources; the scores between them are INCONCLUSIVE."""
 
 
@@ -27,7 +27,7 @@ def fit_temperature(targets: Ints, logits: Floats) -> float:
 
 
 def fit_thresholds(targets: Ints, scores: Floats) -> tuple[float, float]:
-    """(fake_below, real_above): at most 5 % of REAL score below the first, at most 10 % of FAKE above the second.
+    """(fake_below, real_above): at most 3 % of REAL score below the first, at most 10 % of FAKE above the second.
 
     A detector that separates the classes better than that gets one threshold in the middle, and abstains never.
     """

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from classifier.detector.errors import DetectorError
+from classifier.detector.networks import encoder_file, vit
 from classifier.detector.networks.architectures import APPLICATIONS
 from classifier.detector.serving.bundle import read_model
 
@@ -54,6 +55,10 @@ def load_file(model: keras.Model, path: Path) -> None:
     The file's convolutions are taken in order; quantised values become scale × (value − zero point). Layers that the
     file does not have (the logit) keep their random weights. Raises DetectorError when the shapes don't match.
     """
+    if path.suffix == encoder_file.SUFFIX:
+        shape, weights = encoder_file.read(path)
+        vit.fill(model.get_layer("encoder"), shape, weights)
+        return
     if path.suffix == ".keras":
         model.set_weights(read_model(path).get_weights())
         return

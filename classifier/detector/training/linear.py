@@ -21,7 +21,9 @@ from classifier.detector.measuring.tiers import TIERS
 from classifier.detector.serving.bundle import compile_forward, linear_head
 from classifier.detector.stats.classification import Floats
 from classifier.detector.stats.ridge import Array, balance, fit_ridge
+from classifier.detector.training import token_head
 from classifier.detector.training.augmentation import augment, recompress
+from classifier.detector.training.feature_cache import FeatureCache
 
 Step = Callable[[int, int], None]
 COPIES = 2
@@ -84,6 +86,37 @@ def extract(
     return stored
 
 
+def extract_cached(
+    model: keras.Model,
+    spec: Preprocessing,
+    rows: Sequence[Row],
+    folder: Path,
+    encoder: str,
+    tier: str = "clean",
+    on_step: Step | None = None,
+) -> npt.NDArray[np.float16]:
+    """Features (n, 1, d) of every row as served, by a network that is the same for every detector (encoder: its
+    SHA-256). What `folder` remembers is not computed again, so a growing dataset costs only what is new."""
+    features = model.get_layer("features").output
+    made_by = {"encoder": encoder, "model": model.name, "tier": tier, "spec": spec.as_dict()}
+    cache = FeatureCache(folder, made_by, features.shape[-1])
+    names = [row.sha256 for row in rows]
+    todo = [rows[place] for place in cache.missing(names)]
+    if todo:
+        forward = compile_forward(keras.Model(model.input, features), spec)
+        parts = [todo[start : start + CHUNK] for start in range(0, len(todo), CHUNK)]
+        with ThreadPoolExecutor(2) as pool:
+            waiting = [pool.submit(views_of, row, spec, 0, 0, tier) for row in parts[0]]
+            for number, part in enumerate(parts):
+                pixels = np.stack([one.result() for one in waiting])
+                following = parts[number + 1] if number + 1 < len(parts) else []
+                waiting = [pool.submit(views_of, row, spec, 0, 0, tier) for row in following]
+                cache.add([row.sha256 for row in part], forward(pixels))
+                if on_step:
+                    on_step(len(rows) - len(todo) + number * CHUNK + len(part), len(rows))
+    return cache.get(names)[:, None]
+
+
 def fit(
     model: keras.Model, spec: Preprocessing, rows: Sequence[Row], folder: Path, seed: int, on_step: Step | None = None
 ) -> None:
@@ -101,8 +134,13 @@ def fit(
 def fit_head(model: keras.Model, features: npt.NDArray[np.float16], rows: Sequence[Row]) -> None:
     """Set the standardisation and the last layer of `model` from the features (n, COPIES, d) of training rows.
 
-    Each part (network's levels, pixel traces) gets a ridge regression of its own; the logit is their mean.
+    A transformer's are fitted as `token_head` says. Otherwise each part (network's levels, pixel traces) gets a ridge
+    regression of its own; the logit is their mean.
     """
+    if model.name == "vit":
+        mean, deviation, beta, bias = token_head.fit(features[:, 0], rows)
+        set_head(model, mean, deviation, beta, bias)
+        return
     n, copies, width = features.shape
     x = np.array(features, np.float32).reshape(n * copies, width)
     targets = np.repeat(2.0 * evaluation.targets_of(rows) - 1, copies).astype(np.float32)
@@ -117,6 +155,11 @@ def fit_head(model: keras.Model, features: npt.NDArray[np.float16], rows: Sequen
         found, intercept = fit_ridge(x[:, part], targets, weights, PENALTY[name])
         beta[part] = found / len(parts)
         bias += intercept / len(parts)
+    set_head(model, mean, deviation, beta, bias)
+
+
+def set_head(model: keras.Model, mean: Array, deviation: Array, beta: Array, bias: float) -> None:
+    """The layers after the features: (d,) mean and deviation of the features, coefficients (d,), intercept."""
     model.get_layer("standard").set_weights([mean, np.square(deviation)])
     model.get_layer("logit").set_weights([beta[:, None], np.array([bias], np.float32)])
 

@@ -15,11 +15,12 @@ from PIL import Image, ImageOps
 
 from classifier.detector.data import manifest
 from classifier.detector.data.manifest import ANY_SIZE, Row
-from classifier.detector.errors import DatasetError
+from classifier.detector.errors import DatasetError, DetectorError
 from classifier.detector.images.decoding import read_rgb
 from classifier.detector.images.preprocessing import Preprocessing, prepare_one, scale_down
 from classifier.detector.measuring import heldout
 from classifier.detector.measuring.evaluation import predict_logits, report, targets_of
+from classifier.detector.networks import encoder_file
 from classifier.detector.networks.architectures import THUMBNAIL, build
 from classifier.detector.serving import bundle
 from classifier.detector.serving.bundle import Card, LoadedDetector, save
@@ -148,7 +149,13 @@ def train(
     if config.start:
         load_start(model, config.start)
     folder.mkdir(parents=True, exist_ok=True)
-    if spec.joint:
+    if encoder := encoder_of(config):
+        cache = folder.parent.parent / "features"
+        linear.fit_head(
+            model, linear.extract_cached(model, spec, parts["train"], cache, encoder, "clean", on_step), parts["train"]
+        )
+        history: list[dict[str, Any]] = []
+    elif spec.joint:
         linear.fit(model, spec, parts["train"], folder, config.seed, on_step)
         history = []
     else:
@@ -239,6 +246,17 @@ class FrozenBatches(keras.utils.PyDataset):  # type: ignore[misc]
         return self.batches[index]
 
 
+def encoder_of(config: Config) -> str:
+    """The SHA-256 of the encoder file that a transformer starts from, "" for networks without one."""
+    if config.architecture != "vit":
+        return ""
+    if Path(config.start).suffix != encoder_file.SUFFIX:
+        raise DetectorError(
+            f"vit starts from an encoder file ({encoder_file.SUFFIX}); received {config.start or 'nothing'!r}"
+        )
+    return encoder_file.digest(Path(config.start))
+
+
 def code_digest() -> str:
     """The first 12 digits of a SHA-256 over the source of this package: which code trained a bundle."""
     digest = hashlib.sha256()
@@ -266,6 +284,7 @@ def card_of(config: Config, spec: Preprocessing, rows: Sequence[Row], history: l
         "version": config.version,
         "sha256": "",
         "parameters": 0,
+        "encoder": encoder_of(config),
         "architecture": config.architecture,
         "preprocessing": spec,
         "temperature": 1.0,

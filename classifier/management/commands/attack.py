@@ -24,7 +24,7 @@ class Command(BaseCommand):
         parser.add_argument("--save", action="store_true", help="put the figures into the bundle and its model card")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from classifier.worker.candidates import attacked
+        from classifier.worker.measuring import attacked
 
         try:
             detector = detectors.find(options["detector"])

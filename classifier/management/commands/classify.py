@@ -18,12 +18,15 @@ class Command(BaseCommand):
         )
         parser.add_argument("--format", choices=["table", "json"], default="table")
         parser.add_argument("--detector", help="version; default: the active one")
+        parser.add_argument("--quick", action="store_true", help="the quick shipped detector instead")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from classifier.worker.loop import classify_files
+        from classifier.worker.files import classify_files
 
         try:
-            detector = detectors.find(options["detector"])
+            detector = detectors.find(
+                detectors.shipped_folder("quick").name if options["quick"] else options["detector"]
+            )
             results = classify_files(detector, expand(options["paths"]))
             read = [self.show(result, options["format"]) for result in results]
         except DetectorError as error:

@@ -25,14 +25,16 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         from classifier.detector.measuring.evaluation import markdown
-        from classifier.worker.candidates import measure, write_report
+        from classifier.worker.candidates import write_report
+        from classifier.worker.measuring import measure
 
         if options["dataset"]:
             options["manifest"] = version_numbered(options["dataset"]).manifest
         try:
             detector = detectors.find(options["detector"])
             rows = [row for row in manifest.read(options["manifest"]) if options["split"] in ("all", row.split)]
-            report = measure(detector, rows, counter("Measuring"), options["tiers"])
+            degraded = rows if options["tiers"] else []
+            report = measure(detector, rows, degraded=degraded, on_image=counter("Measuring")).report
         except DetectorError as error:
             raise CommandError(str(error)) from error
         known = set(detector.card["training"]["sources"]["train"])

@@ -19,7 +19,7 @@ class Command(BaseCommand):
         parser.add_argument("--detector", help="version; default: the active one")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from classifier.worker.loop import explain
+        from classifier.worker.files import explain
 
         try:
             options["output"].write_bytes(explain(detectors.find(options["detector"]), options["image"]))

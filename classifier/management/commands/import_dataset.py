@@ -20,7 +20,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("folder", type=Path)
         parser.add_argument("--table", type=Path, help="CSV with path, label [, source, subset, kind, whole]; "
-                            "default: manifest.csv in the folder, if there is one")  # fmt: skip
+                            "default: manifest.csv or metadata.csv in the folder")  # fmt: skip
         image_import.add_arguments(parser)
         parser.add_argument("--output", type=Path, default=settings.MANIFEST)
         parser.add_argument("--test-sources", default="", help="whole sources to measure on, separated by commas")
@@ -30,12 +30,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         folder: Path = options["folder"]
-        table = options["table"] or (folder / "manifest.csv" if (folder / "manifest.csv").is_file() else None)
         try:
             if options["as_images"]:
-                self.stdout.write(image_import.bring_in(folder, options, self.stderr))
+                self.stdout.write(image_import.import_as_images(folder, options, self.stderr))
                 return
-            rows, complaints = manifest.import_folder(folder, table, counter("Reading"))
+            rows, complaints = manifest.import_folder(folder, options["table"], counter("Reading"))
             rows = [row for row in rows if options["kind"] in ("all", row.kind)]
             rows = manifest.split(
                 rows, _names(options["validation_sources"]), _names(options["test_sources"]), options["seed"]

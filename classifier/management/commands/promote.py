@@ -22,7 +22,6 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        detectors.active()
         if not options["version"]:
             for detector in Detector.objects.all():
                 self.stdout.write(f"{'*' if detector.active else ' '} {detector.version}")

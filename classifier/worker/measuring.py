@@ -1,0 +1,107 @@
+"""What a registered detector is worth on given images. Its bundle is loaded once for all of it. Imports Keras."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from classifier.detector.data import manifest
+from classifier.detector.data.manifest import Row
+from classifier.detector.errors import UnreadableImage
+from classifier.detector.labels import CLASS_NAMES
+from classifier.detector.measuring import attacks, evaluation
+from classifier.detector.measuring.tiers import TIERS
+from classifier.detector.serving import bundle
+from classifier.detector.serving.bundle import LoadedDetector
+from classifier.detector.stats import calibration
+from classifier.detector.training.runner import Step
+from classifier.models import Detector
+from classifier.registry import detectors
+from classifier.worker.candidates import publish
+from classifier.worker.examine import Known, examine
+
+FAILURES = 12
+"""How many of its worst mistakes a measurement names."""
+Report = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """report: as `evaluation.report`, with size, speed, worst mistakes and tiers. scores: P(REAL) by SHA-256. answers:
+    what a user would be told of each further file, None where it can't be read."""
+
+    report: Report
+    scores: dict[str, float]
+    answers: list[Known | None]
+
+
+def measure(
+    detector: Detector,
+    rows: Sequence[Row],
+    files: Sequence[str] = (),
+    degraded: Sequence[Row] = (),
+    on_image: Step | None = None,
+) -> Measured:
+    """Scores on `rows`, answers to `files`, and figures on degraded copies of the rows in `degraded`. Raises
+    DatasetError, BundleError."""
+    loaded = bundle.load(detector.folder)
+    started = time.perf_counter()
+    scores = _scores(loaded, rows, on_image)
+    milliseconds = 1000 * (time.perf_counter() - started) / max(1, len(rows))
+    report = _report(loaded, rows, scores)
+    targets = evaluation.targets_of(rows)
+    wrong = np.abs(targets - scores)
+    worst = [int(index) for index in np.argsort(-wrong)[:FAILURES] if wrong[index] > 0.5]
+    report |= {
+        "milliseconds": round(milliseconds, 1),
+        "model_bytes": (detector.folder / bundle.MODEL_FILE).stat().st_size,
+        "reliability": calibration.reliability(targets, scores),
+        "failures": [{"sha256": rows[i].sha256, "label": rows[i].label, "score": float(scores[i])} for i in worst],
+    }
+    if degraded:
+        report["tiers"] = {name: _tier(loaded, degraded, name, on_image) for name in TIERS}
+    by_file = {row.sha256: round(float(score), 4) for row, score in zip(rows, scores, strict=True)}
+    return Measured(report, by_file, [_answer(loaded, path) for path in files])
+
+
+def _scores(loaded: LoadedDetector, rows: Sequence[Row], on_image: Step | None, tier: str = "clean") -> Any:
+    logits = evaluation.predict_logits(loaded, rows, on_image, TIERS[tier])
+    return calibration.to_scores(logits, loaded.card.temperature)
+
+
+def _report(loaded: LoadedDetector, rows: Sequence[Row], scores: Any) -> Report:
+    return evaluation.report(rows, scores, loaded.card.fake_below, loaded.card.real_above)
+
+
+def _tier(loaded: LoadedDetector, rows: Sequence[Row], tier: str, on_image: Step | None) -> Report:
+    found = _report(loaded, rows, _scores(loaded, rows, on_image, tier))
+    return {**{key: found["overall"][key] for key in ("auroc", "balanced_accuracy")}, "decided": found["decided"]}
+
+
+def _answer(loaded: LoadedDetector, path: str) -> Known | None:
+    try:
+        return examine(Path(path).read_bytes(), loaded)
+    except (UnreadableImage, OSError):
+        return None
+
+
+def attacked(detector: Detector, rows: Sequence[Row], count: int, seed: int, save: bool) -> Report:
+    """`attacks.attack_report` on up to `count` images, half of each class, drawn at random; with `save` it becomes a
+    part of the bundle's report, and its limit the bundle's largest jump. Raises DatasetError, BundleError."""
+    manifest.require_both_classes(rows, "the manifest")
+    rng = np.random.default_rng(seed)
+    chosen: list[Row] = []
+    for label in CLASS_NAMES:
+        here = [row for row in rows if row.label == label]
+        chosen += [here[index] for index in rng.permutation(len(here))[: count // 2]]
+    loaded = bundle.load(detector.folder)
+    views = [evaluation.views_of(row, loaded.card.preprocessing) for row in chosen]
+    found = attacks.attack_report(loaded, views, evaluation.targets_of(chosen))
+    if save:
+        card = detectors.revise(detector, largest_jump=found["limit"])
+        publish(detector.folder, card.report | {"attacks": found})
+        detectors.revise(detector)
+    return found
