@@ -1,5 +1,6 @@
 """The Celery app. Messages are wake-ups only: what is to be done stands in the rows."""
 
+import contextlib
 import os
 from typing import Any
 
@@ -13,7 +14,8 @@ app.autodiscover_tasks()
 
 
 class Sweep(bootsteps.StartStopStep):  # type: ignore[misc]
-    """A wake-up to oneself every SWEEP_SECONDS: whatever was lost (message, worker, broker) is found again.
+    """A wake-up to oneself every SWEEP_SECONDS: whatever was lost (message, worker, broker) is found again. Three times
+    in SEEN_SECONDS it says that this worker lives, and once an hour it has expired sessions deleted.
 
     It lives in the worker's own event loop, so no further process is needed, and starts again after a lost connection.
     """
@@ -21,18 +23,36 @@ class Sweep(bootsteps.StartStopStep):  # type: ignore[misc]
     requires = {"celery.worker.consumer.tasks:Tasks"}
 
     def __init__(self, parent: Any, **options: Any) -> None:
-        self.parent, self.timer = parent, None
+        self.parent = parent
+        self.timers: list[Any] = []
         super().__init__(parent, **options)
 
     def start(self, parent: Any) -> None:
         from django.conf import settings
 
-        self.wake()
-        self.timer = parent.timer.call_repeatedly(settings.SWEEP_SECONDS, self.wake)
+        from aidetect.broker import SEEN_SECONDS
+
+        repeated = ((settings.SWEEP_SECONDS, self.wake), (SEEN_SECONDS / 3, self.report), (3600, self.tidy))
+        for seconds, action in repeated:
+            action()
+            self.timers.append(parent.timer.call_repeatedly(seconds, action))
 
     def stop(self, parent: Any) -> None:
-        if self.timer:
-            self.timer.cancel()
+        while self.timers:
+            self.timers.pop().cancel()
+
+    def report(self) -> None:
+        """That a worker which judges images lives. A broker that doesn't answer is the business of `wake`."""
+        from aidetect.broker import report_worker
+
+        if "celery" in self.wakeups():
+            with contextlib.suppress(Exception):
+                report_worker()
+
+    def tidy(self) -> None:
+        if "celery" in self.wakeups():
+            with contextlib.suppress(Exception):
+                app.send_task("classifier.clear_sessions", expires=3600)
 
     def wakeups(self) -> dict[str, str]:
         """Task by queue, for the queues that this worker reads. While it trains, for hours maybe, none is sent."""
