@@ -36,7 +36,7 @@ def validated(made, db, settings, monkeypatch):
     monkeypatch.setattr(crossvalidation, "TIERS", few)
     settings.MEDIA_ROOT = made / "media"
     Detector.objects.filter(version="held").delete()
-    options = ("--manifest", str(made / "manifest.csv"), "--output", str(made / "held"))
+    options = ("--manifest", str(made / "manifest.csv"), "--architecture", "fusion", "--output", str(made / "held"))
     if not (made / "media/detectors/held").exists():
         out, _ = run("crossvalidate", *options, "--name", "held", "--tiers")
         (made / "printed.md").write_text(out)
