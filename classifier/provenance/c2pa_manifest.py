@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from classifier.provenance.evidence import Direction, Evidence, Strength, clean, only_filled, unreadable
-from classifier.provenance.xmp import SOURCES, source_type
+from classifier.provenance.sources import SOURCES, source_type
 
 TRUST = Path(__file__).parent / "trust"
 KEY_USAGES = (
@@ -32,6 +32,7 @@ MIME = {
     "TIFF": "image/tiff",
     "AVIF": "image/avif",
     "HEIF": "image/heic",
+    "JXL": "image/jxl",
 }
 ABOUT_THE_SIGNER = ("signingCredential.untrusted", "signingCredential.expired", "signingCredential.invalid")
 """Failures that leave signature and contents intact: we only can't tell who signed."""
