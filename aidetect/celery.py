@@ -1,11 +1,13 @@
 """The Celery app. Messages are wake-ups only: what is to be done stands in the rows."""
 
+import logging
 import os
 from typing import Any
 
 from celery import Celery, bootsteps
 from celery.worker import state
 
+logger = logging.getLogger(__name__)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aidetect.settings")
 app = Celery("aidetect")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -16,28 +18,44 @@ class Sweep(bootsteps.StartStopStep):  # type: ignore[misc]
     """A wake-up to oneself every SWEEP_SECONDS: whatever was lost (message, worker, broker) is found again.
 
     It lives in the worker's own event loop, so no further process is needed, and starts again after a lost connection.
+    It looks after the children as well: what one of them held when it died is given back at once.
     """
 
     requires = {"celery.worker.consumer.tasks:Tasks"}
 
     def __init__(self, parent: Any, **options: Any) -> None:
-        self.parent, self.timer = parent, None
+        self.parent, self.timers = parent, []
+        self.children: set[int] = set()
         super().__init__(parent, **options)
 
     def start(self, parent: Any) -> None:
         from django.conf import settings
 
         self.wake()
-        self.timer = parent.timer.call_repeatedly(settings.SWEEP_SECONDS, self.wake)
+        self.timers = [
+            parent.timer.call_repeatedly(settings.SWEEP_SECONDS, self.wake),
+            parent.timer.call_repeatedly(1, self.look_after_children),
+        ]
 
     def stop(self, parent: Any) -> None:
-        if self.timer:
-            self.timer.cancel()
+        for timer in self.timers:
+            timer.cancel()
+
+    def look_after_children(self) -> None:
+        """Notice a child that ended: killed, out of memory, past its time limit, or replaced as usual."""
+        now = set(self.parent.pool.info["processes"])
+        died, self.children = self.children - now, now
+        if died and release_what_the_dead_held():
+            for queue, task in self.known().items():
+                app.send_task(task, queue=queue, expires=60)
+
+    def known(self) -> dict[str, str]:
+        known = {"celery": "classifier.sweep", "training": "classifier.train_waiting"}
+        return {queue: known[queue] for queue in app.amqp.queues.consume_from if queue in known}
 
     def wakeups(self) -> dict[str, str]:
         """Task by queue, for the queues that this worker reads. While it trains, for hours maybe, none is sent."""
-        known = {"celery": "classifier.sweep", "training": "classifier.train_waiting"}
-        mine = {queue: known[queue] for queue in app.amqp.queues.consume_from if queue in known}
+        mine = self.known()
         if state.active_requests:
             mine.pop("training", None)
         return mine
@@ -56,6 +74,21 @@ class Sweep(bootsteps.StartStopStep):  # type: ignore[misc]
         busy = state.reserved_requests or state.active_requests
         if not busy and not self.parent.task_consumer.channel.qos.can_consume():
             raise ConnectionResetError("a lost acknowledgement blocks the queue")
+
+
+def release_what_the_dead_held() -> int:
+    """In the parent of the workers, which keeps no connection: a child would inherit it."""
+    from django.db import connections
+
+    from classifier.models import claims
+
+    try:
+        return claims.release_everything()
+    except Exception as error:  # the sweep does it again
+        logger.warning("the claims of a dead child were not released yet: %s", error)
+        return 0
+    finally:
+        connections.close_all()
 
 
 app.steps["consumer"].add(Sweep)
