@@ -19,7 +19,7 @@ from django.apps import apps
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, models, transaction
 from django.db.models import Case, F, Q, Value, When
-from django.db.models.functions import Greatest
+from django.db.models.functions import Greatest, Least
 from django.utils import timezone
 
 from classifier.models import holders
@@ -83,7 +83,7 @@ class WorkQuerySet(models.QuerySet[Any]):
             .update(
                 **{**self.model.WAITING, "claim": None, "holder": ""},
                 attempts=Greatest(F("attempts") - 1, Value(0)),
-                setbacks=Case(When(setbacks__lt=100, then=F("setbacks") + 1), default=F("setbacks")),
+                setbacks=Least(F("setbacks") + 1, Value(100)),
                 not_before=until,
             )
         )
