@@ -24,7 +24,8 @@ class Sweep(bootsteps.StartStopStep):  # type: ignore[misc]
     requires = {"celery.worker.consumer.tasks:Tasks"}
 
     def __init__(self, parent: Any, **options: Any) -> None:
-        self.parent, self.timers = parent, []
+        self.parent = parent
+        self.timers: list[Any] = []
         self.children: set[int] = set()
         super().__init__(parent, **options)
 

@@ -69,13 +69,9 @@ def test_a_full_disk_fails_no_picture(six, monkeypatch, place, settings):
     assert Image.objects.filter(state=State.DONE, setbacks=0).count() == Verdict.objects.count() == 6
 
 
-@pytest.mark.parametrize("place", ["_prepared_or_failed", "write"])
+@pytest.mark.parametrize("place", ["prepare", "write"])
 def test_a_locked_database_fails_no_picture(six, monkeypatch, place, settings):
-    if place == "write":
-        monkeypatch.setattr(analysis, "write", failing(analysis.write, 1, LOCKED))
-    else:
-        real = analysis.prepare
-        monkeypatch.setattr(analysis, "prepare", failing(real, 1, LOCKED))
+    monkeypatch.setattr(analysis, place, failing(getattr(analysis, place), 1, LOCKED))
     tasks.classify_pending()
     assert not Image.objects.filter(state=State.FAILED).exists()
     later()

@@ -13,7 +13,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 from django.apps import apps
 from django.conf import settings
@@ -42,7 +42,10 @@ def is_trouble(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno is not None
 
 
-class WorkQuerySet(models.QuerySet[Any]):
+Row = TypeVar("Row", bound="Work")
+
+
+class WorkQuerySet(models.QuerySet[Row]):
     def free(self) -> Self:
         """Rows that may be claimed now."""
         return self.filter(Q(not_before=None) | Q(not_before__lte=timezone.now()), **self.model.WAITING)
@@ -140,9 +143,10 @@ class Work(models.Model):
         return {}
 
     @property
-    def mine(self) -> WorkQuerySet:
+    def mine(self) -> "WorkQuerySet[Any]":
         """The row, as long as the claim stands under which it was read."""
-        return WorkQuerySet(type(self)).held().filter(pk=self.pk, claim=self.claim)
+        rows: WorkQuerySet[Any] = WorkQuerySet(type(self))
+        return rows.held().filter(pk=self.pk, claim=self.claim)
 
     def update_mine(self, **values: Any) -> bool:
         """Write to the row while the claim stands, and renew the claim. False: it was cancelled or given away."""

@@ -24,7 +24,7 @@ HUGE = 20_000_000
 INTERRUPTED = "The analysis was interrupted several times. Try again, or save the picture anew and upload that."
 
 
-class ImageQuerySet(WorkQuerySet):
+class ImageQuerySet(WorkQuerySet["Image"]):
     def visible_to(self, viewer: Viewer) -> "ImageQuerySet":
         if not viewer.is_authenticated:
             return self.none()
@@ -201,7 +201,7 @@ class Image(Work):
         earlier_owners = set(owners[: owners.index(self.owner_id)]) if self.owner_id in owners else set()
         counts = fresh.exclude(owner=self.owner_id).order_by().values_list("owner").annotate(n=Count("pk"))
         others = sum(min(n, mine if owner in earlier_owners else mine - 1) for owner, n in counts)
-        return before + mine + others
+        return int(before + mine + others)
 
     @property
     def files(self) -> "list[models.fields.files.FieldFile]":

@@ -11,7 +11,7 @@ from classifier.models.choices import JobState
 from classifier.models.claims import Work, WorkQuerySet
 
 
-class JobQuerySet(WorkQuerySet):
+class JobQuerySet(WorkQuerySet[Any]):
     def open(self) -> Self:
         return self.filter(state__in=[JobState.WAITING, JobState.RUNNING])
 

@@ -113,7 +113,7 @@ class Promotion(models.Model):
         return f"{self.before} → {self.detector}"
 
 
-class RescoringQuerySet(WorkQuerySet):
+class RescoringQuerySet(WorkQuerySet["Rescoring"]):
     def open(self) -> Self:
         return self.filter(finished_at=None)
 
