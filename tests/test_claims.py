@@ -5,12 +5,13 @@ import os
 import subprocess
 import sys
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.storage import FileSystemStorage
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.utils import timezone
 from PIL import Image as Picture
 
@@ -89,7 +90,8 @@ def test_a_zombie_is_gone():
     child.communicate()
 
 
-def test_whatever_the_dead_held_of_every_kind_waits_again_at_once(dead):
+def test_whatever_the_dead_held_of_every_kind_waits_again_at_once(dead, monkeypatch):
+    monkeypatch.setattr("django.db.connections.close_all", lambda: None)  # the test's own transaction
     rows = [claimed(row) for row in one_of_each()]
     assert celery.release_what_the_dead_held() == 0, "the holder lives"
     for row in rows:
@@ -248,3 +250,32 @@ def test_a_huge_picture_is_a_batch_of_its_own_and_holds_up_others_one_at_a_time(
     for number in range(3):
         waiting("alice", f"alice{number}")
     assert batches(2) == [["huge0"], ["small", "alice0"], ["huge1"], ["alice1", "alice2"], ["huge2"]]
+
+
+def test_of_two_workers_that_saw_the_same_rows_the_second_gets_what_is_left():
+    rows = [waiting("alice", name).pk for name in "abc"]
+    first = [image.name for image in Image.objects.take(rows, uuid.uuid4(), 2).order_by("pk")]
+    second = [image.name for image in Image.objects.take(rows, uuid.uuid4(), 2)]
+    assert (first, second) == (["a", "b"], ["c"])
+    assert not Image.objects.take(rows, uuid.uuid4(), 2).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_at_the_same_moment_never_get_the_same_row():
+    if connection.vendor == "sqlite":
+        pytest.skip("SQLite in memory, as in tests, refuses a second writer at once instead of letting it wait")
+    for number in range(24):
+        waiting(f"owner{number % 3}", f"{number}")
+
+    def work(_):
+        mine = []
+        while names := next_batch(2):
+            mine += names
+        connection.close()
+        return mine
+
+    with ThreadPoolExecutor(3) as pool:
+        parts = list(pool.map(work, range(3)))
+    assert all(sorted(names) == sorted(set(names)) for names in parts)
+    together = [name for names in parts for name in names]
+    assert len(together) == len(set(together)) == 24

@@ -21,6 +21,8 @@ from classifier.models.claims import Work, WorkQuerySet
 Viewer = AbstractBaseUser | AnonymousUser
 HUGE = 20_000_000
 """Pixels from which on a picture is a batch of its own."""
+TRIES = 5
+"""Claims in a row that other workers may be quicker with."""
 INTERRUPTED = "The analysis was interrupted several times. Try again, or save the picture anew and upload that."
 
 
@@ -47,8 +49,11 @@ class ImageQuerySet(WorkQuerySet["Image"]):
 
         A row that was tried before is taken alone: should it kill the worker, it drags no other row along.
         """
-        for candidates, most in self._batches(limit):
-            if candidates and (taken := self.take(candidates, token, most)).exists():
+        for _ in range(TRIES):
+            candidates, most = next((batch for batch in self._batches(limit) if batch[0]), ([], 0))
+            if not candidates:
+                break
+            if (taken := self.take(candidates, token, most)).exists():
                 return taken
         return self.none()
 
@@ -66,8 +71,8 @@ class ImageQuerySet(WorkQuerySet["Image"]):
         owners = fresh.owners_in_turn()[: 2 * limit]
         if not owners:
             return []
-        first = fresh.filter(owner=owners[0]).order_by("pk")[:1].get()
-        if first.is_huge:
+        first = fresh.filter(owner=owners[0]).order_by("pk").first()
+        if first and first.is_huge:
             return [first.pk]
         small = fresh.alias(area=F("width") * F("height")).filter(area__lte=HUGE).order_by("pk")
         rows = [small.filter(owner=owner).values_list("pk", flat=True)[: 2 * limit] for owner in owners]
