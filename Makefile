@@ -3,10 +3,13 @@ PYTHON ?= python3
 PORT ?= 8000
 VENV := .venv
 PY := $(VENV)/bin/python
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate --custom-compile-command "make lock"
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-deps
+
 # Two processes; what shares the real stack or Keras stays together in one of them.
 PARALLEL := -n 2 --dist loadgroup
 
-.PHONY: help run test check lint types bench clean
+.PHONY: help run test check lint types bench lock clean
 
 help:            ## say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 10
@@ -29,16 +32,20 @@ types: $(VENV)/installed-dev  ## mypy --strict
 bench: $(VENV)/installed-dev  ## measure speed and memory on this machine
 	$(PY) -m tests.bench
 
+lock: $(VENV)/installed-dev  ## pin everything that requirements*.txt bring along, after a change there (ARGS="--upgrade" for newer)
+	$(VENV)/bin/$(LOCK) $(ARGS) requirements.txt -o requirements.lock
+	$(VENV)/bin/$(LOCK) $(ARGS) -c requirements.lock requirements-dev.txt -o requirements-dev.lock
+
 clean:           ## remove the virtual environment and collected files; data stays
 	rm -rf $(VENV) staticfiles
 
-$(VENV)/installed: requirements.txt
+$(VENV)/installed: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "aidetect needs Python 3.11 or newer; PYTHON=$(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	@echo "Installing into $(VENV) (about 2 GB, a minute or two) …"
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(PIP) -r requirements.lock
 	@touch $@
 
-$(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
-	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+$(VENV)/installed-dev: requirements-dev.lock $(VENV)/installed
+	@$(PIP) -r requirements-dev.lock
 	@touch $@

@@ -1,5 +1,6 @@
 """The Celery app. Messages are wake-ups only: what is to be done stands in the rows."""
 
+import contextlib
 import logging
 import os
 from typing import Any
@@ -15,7 +16,8 @@ app.autodiscover_tasks()
 
 
 class Sweep(bootsteps.StartStopStep):  # type: ignore[misc]
-    """A wake-up to oneself every SWEEP_SECONDS: whatever was lost (message, worker, broker) is found again.
+    """A wake-up to oneself every SWEEP_SECONDS: whatever was lost (message, worker, broker) is found again. Three times
+    in SEEN_SECONDS it says that this worker lives, and once an hour it has expired sessions deleted.
 
     It lives in the worker's own event loop, so no further process is needed, and starts again after a lost connection.
     It looks after the children as well: what one of them held when it died is given back at once.
@@ -32,23 +34,43 @@ class Sweep(bootsteps.StartStopStep):  # type: ignore[misc]
     def start(self, parent: Any) -> None:
         from django.conf import settings
 
-        self.wake()
-        self.timers = [
-            parent.timer.call_repeatedly(settings.SWEEP_SECONDS, self.wake),
-            parent.timer.call_repeatedly(1, self.look_after_children),
-        ]
+        from aidetect.broker import SEEN_SECONDS
+
+        repeated = (
+            (settings.SWEEP_SECONDS, self.wake),
+            (SEEN_SECONDS / 3, self.report),
+            (3600, self.tidy),
+            (1, self.look_after_children),
+        )
+        for seconds, action in repeated:
+            action()
+            self.timers.append(parent.timer.call_repeatedly(seconds, action))
 
     def stop(self, parent: Any) -> None:
-        for timer in self.timers:
-            timer.cancel()
+        while self.timers:
+            self.timers.pop().cancel()
+
+    def report(self) -> None:
+        """That a worker which judges images lives. A broker that doesn't answer is the business of `wake`."""
+        from aidetect.broker import report_worker
+
+        if "celery" in self.wakeups():
+            with contextlib.suppress(Exception):
+                report_worker()
+
+    def tidy(self) -> None:
+        if "celery" in self.wakeups():
+            with contextlib.suppress(Exception):
+                app.send_task("classifier.clear_sessions", expires=3600)
 
     def look_after_children(self) -> None:
         """Notice a child that ended: killed, out of memory, past its time limit, or replaced as usual."""
-        now = set(self.parent.pool.info["processes"])
+        now = set(self.parent.pool.info.get("processes", ()))
         died, self.children = self.children - now, now
         if died and release_what_the_dead_held():
-            for queue, task in self.known().items():
-                app.send_task(task, queue=queue, expires=60)
+            with contextlib.suppress(Exception):
+                for queue, task in self.known().items():
+                    app.send_task(task, queue=queue, expires=60)
 
     def known(self) -> dict[str, str]:
         known = {"celery": "classifier.sweep", "training": "classifier.train_waiting"}

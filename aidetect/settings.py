@@ -4,6 +4,7 @@ import hashlib
 import os
 import secrets
 import tempfile
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 import environ
@@ -60,6 +61,13 @@ HTTPS = env.boolean("HTTPS", False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+NO_PROXIES: list[IPv4Network | IPv6Network] = []
+TRUSTED_PROXIES = env.read(
+    "TRUSTED_PROXIES",
+    NO_PROXIES,
+    "addresses or networks such as 10.0.0.0/8, separated by commas",
+    lambda value: [ip_network(word.strip()) for word in value.split(",")],
+)
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
@@ -74,9 +82,9 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # --- What is accepted -------------------------------------------------------------------------------------------------
-MAX_UPLOAD_MB = env.number("MAX_UPLOAD_MB", 20, 0.001, 1000)
+MAX_UPLOAD_MB = env.number("MAX_UPLOAD_MB", 100, 0.001, 1000)
 MAX_IMPORT_MB = env.number("MAX_IMPORT_MB", 2000, 1, 1_000_000)
-MAX_MEGAPIXELS = env.number("MAX_MEGAPIXELS", 50, 0.001, 500)
+MAX_MEGAPIXELS = env.number("MAX_MEGAPIXELS", 200, 0.001, 500)
 SMALLEST_SIDE = env.integer("SMALLEST_SIDE", 32, 1, 4096)
 MAX_FILES = env.integer("MAX_FILES", 20, 1, 200)
 RETENTION_DAYS = env.integer("RETENTION_DAYS", 0, 0, 36500)
@@ -84,12 +92,7 @@ DETECTOR = env.choice("DETECTOR", "thorough", ("thorough", "quick"))
 SHARE_DAYS = env.integer("SHARE_DAYS", 30, 1, 3650)
 AUDIT_SHARE = env.number("AUDIT_SHARE", 0.1, 0, 1)
 REVIEW_KINDS = ["contested", "disputed", "disagreeing", "uncertain"]
-REVIEW_ORDER = env.read(
-    "REVIEW_ORDER",
-    REVIEW_KINDS,
-    "some of contested, disputed, disagreeing, uncertain, separated by commas",
-    lambda value: [REVIEW_KINDS[REVIEW_KINDS.index(word.strip())] for word in value.split(",")],
-)
+REVIEW_ORDER = env.some_of("REVIEW_ORDER", REVIEW_KINDS, REVIEW_KINDS)
 PROMOTION_MARGIN = env.number("PROMOTION_MARGIN", 0.02, 0, 1)
 RESCORE_HISTORY = env.boolean("RESCORE_HISTORY", True)
 REVIEW_SCOPE = env.choice("REVIEW_SCOPE", "consent", ("consent", "all"))
@@ -139,6 +142,8 @@ INSTALLED_APPS = [
     "csp",
 ]
 MIDDLEWARE = [
+    "aidetect.middleware.health",
+    "aidetect.middleware.client_address",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -248,7 +253,7 @@ MESSAGE_TAGS = {message_levels.ERROR: "danger", message_levels.DEBUG: "secondary
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "{levelname} {name}: {message}", "style": "{"}},
+    "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {

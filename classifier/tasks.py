@@ -2,6 +2,7 @@
 
 from celery import shared_task
 from django.conf import settings
+from django.core.management import call_command
 
 from classifier.models import Measurement, TrainingRun, claims
 
@@ -41,3 +42,9 @@ def sweep() -> int:
     claims.release_everything()
     delete_expired()
     return classify_waiting(settings.BATCH_SIZE)
+
+
+@shared_task(name="classifier.clear_sessions", time_limit=LIMIT)  # type: ignore[untyped-decorator]
+def clear_sessions() -> None:
+    """Expired sessions are deleted; sent once an hour by the workers."""
+    call_command("clearsessions")

@@ -30,8 +30,6 @@ urlpatterns = [
     path("history/images.csv", history.history_csv, name="history_csv"),
     path("compare/", history.compare, name="compare"),
     path("metrics/", metrics.metrics, name="metrics"),
-    path("metrics/<str:version>/<slug:name>.svg", metrics.metrics_plot, name="metrics_plot"),
     path("account/data/", account.my_data, name="my_data"),
     path("account/delete/", account.delete_account, name="delete_account"),
-    path("healthz", home.health, name="health"),
 ]

@@ -22,7 +22,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from classifier.intake import neighbours
-from classifier.models import Detector, Image
+from classifier.models import Image
 from classifier.registry import detectors
 from tests import factories, pictures
 from tests.stack import Stack
@@ -74,9 +74,11 @@ def own_files(settings, tmp_path):
 
 
 @pytest.fixture(autouse=True)
-def installed(request):
+def installed(request, own_files):
     """What the launcher does before anything else, for tests with a database; not for those marked `fresh`."""
     marks = {mark.name for mark in request.node.iter_markers()}
+    if "tiny" in request.fixturenames:
+        return
     if {"db", "django_db", "transactional_db"} & (set(request.fixturenames) | marks) and "fresh" not in marks:
         request.getfixturevalue("transactional_db" if "transactional_db" in request.fixturenames else "db")
         detectors.install_shipped()
@@ -216,8 +218,7 @@ def tiny_bundle(tmp_path_factory):
 def tiny(tiny_bundle, settings, db):
     """The quick detector instead of the shipped one."""
     settings.SHIPPED_DETECTORS = tiny_bundle
-    if Detector.objects.exists():
-        detectors.install_shipped()
+    detectors.install_shipped()
 
 
 @pytest.fixture(scope="session")
@@ -243,19 +244,25 @@ def running(folder, before=""):
 
 
 PLAIN = """
-from pathlib import Path
-from django.conf import settings
+import numpy as np
 from django.utils import timezone
+from classifier.detector.data.manifest import Row
+from classifier.detector.measuring import evaluation
 from classifier.detector.networks.architectures import build
 from classifier.detector.serving import bundle
+from classifier.detector.training.runner import Config, card_of
 from classifier.models import Detector
 from classifier.registry import detectors
-from tests.factories import RELIABILITY, REPORT
+from classifier.worker import candidates
+from tests.factories import RELIABILITY
+rows = [Row("", ("FAKE", "REAL")[n % 2], "s", sha256=str(n), group=str(n), split="test") for n in range(40)]
+report = evaluation.report(rows, np.linspace(0.3, 0.7, 40), 0.4, 0.6)
 model, spec = build("cnn32")
-card = {"version": "plain", "architecture": "cnn32", "preprocessing": spec.as_dict(), "temperature": 1.0,
-    "fake_below": 0.4, "real_above": 0.6, "training": {"images": {}}, "report": REPORT, "reliability": RELIABILITY}
-folder = Path(settings.MEDIA_ROOT) / "detectors" / "plain"
-bundle.save(model, folder, card)
+card = card_of(Config("cnn32", "plain"), spec, rows, [])
+card |= {"fake_below": 0.4, "real_above": 0.6, "reliability": RELIABILITY, "report": report}
+folder = Detector(version="plain").folder
+bundle.save(model, folder, {**card, "preprocessing": spec.as_dict()})
+candidates.publish(folder, report)
 plain = detectors.register(folder)
 Detector.objects.filter(active=True).update(active=False)
 Detector.objects.filter(pk=plain.pk).update(active=True, promoted_at=timezone.now())

@@ -144,7 +144,3 @@ def test_pages_forbid_foreign_content(as_alice):
 def test_nobody_guesses_an_image(as_alice):
     assert as_alice.get("/images/00000000-0000-4000-8000-000000000000/").status_code == 404
     assert as_alice.get("/images/------------------------------------/").status_code == 404
-
-
-def test_health_says_nothing_about_anybody(client, db):
-    assert client.get("/healthz").json() == {"status": "ok"}

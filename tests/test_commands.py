@@ -221,9 +221,7 @@ def test_a_folder_that_cannot_be_trained_on_is_explained(tmp_path, db, labels, m
 
 
 @pytest.mark.keras
-@pytest.mark.parametrize(
-    ("sides", "wanted"), [([32] * 9 + [900], "thumbnail"), ([640, 32, 900], "fusion"), ([0], "fusion")]
-)
+@pytest.mark.parametrize(("sides", "wanted"), [([32] * 9 + [900], "thumbnail"), ([640, 32, 900], "vit"), ([0], "vit")])
 def test_the_architecture_suits_the_size_of_the_pictures(sides, wanted):
     from classifier.detector.networks.architectures import suited
 
@@ -231,13 +229,15 @@ def test_the_architecture_suits_the_size_of_the_pictures(sides, wanted):
 
 
 @pytest.mark.keras
-def test_fusion_begins_from_the_shipped_network_unless_told_otherwise(tmp_path):
+def test_what_is_fitted_in_closed_form_begins_from_what_is_shipped_unless_told_otherwise(tmp_path):
     from classifier.detector.data import manifest
     from classifier.worker import candidates
 
     manifest.write([manifest.Row("a.jpg", "REAL", "x", width="640", height="480")], tmp_path / "m.csv")
     chosen = {"start": "", "epochs": 3}
     config = candidates.configured(tmp_path / "m.csv", "", "mine", chosen)
-    assert config.architecture == "fusion" and config.start.endswith("model.keras") and "fusion-" in config.start
+    assert config.architecture == "vit" and config.start.endswith("shipped/encoders/clip-vit-b16-8.npz")
+    config = candidates.configured(tmp_path / "m.csv", "fusion", "mine", chosen)
+    assert config.start.endswith("model.keras") and "fusion-" in config.start
     assert candidates.configured(tmp_path / "m.csv", "", "mine", {**chosen, "start": "a.tflite"}).start == "a.tflite"
     assert candidates.configured(tmp_path / "m.csv", "patch", "mine", chosen).start == ""

@@ -18,7 +18,8 @@ from pypdf import PdfReader
 from classifier.intake import retention
 from classifier.labelling import ground_truth
 from classifier.models import Dispute, GroundTruth, Image, Share
-from classifier.results.report import SCHEMA, csv_rows
+from classifier.results.report import SCHEMA
+from classifier.results.table import csv_rows
 from tests import factories
 from tests.pictures import encoded, jpeg, photo
 from tests.provenance import files

@@ -17,7 +17,7 @@ def settings_read():
     )
     names = set(subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).split())
     for path in [*(ROOT / "aidetect").glob("*.py"), *(ROOT / "classifier").rglob("*.py")]:
-        pattern = r"env\.(?:text|words|boolean|number|integer|choice|read)\(\s*\"([A-Z_]+)\""
+        pattern = r"env\.(?:text|words|boolean|number|integer|choice|some_of|read)\(\s*\"([A-Z_]+)\""
         names |= set(re.findall(pattern, path.read_text()))
     return names
 

@@ -189,7 +189,20 @@ def test_dates_narrow_by_whole_days(as_alice, varied):
 
 @pytest.mark.parametrize(
     "query",
-    [{"low": "many"}, {"low": "7"}, {"since": "yesterday"}, {"detector": "x"}, {"sort": "name"}, {"evidence": "y"}],
+    [
+        {"until": "9999-12-31"},
+        {"since": "0001-01-01"},
+        {"changed": "9999-12-31"},
+        {"low": "nan"},
+        {"high": "1" * 400},
+        {"detector": "\x00"},
+        {"low": "many"},
+        {"low": "7"},
+        {"since": "yesterday"},
+        {"detector": "x"},
+        {"sort": "name"},
+        {"evidence": "y"},
+    ],
 )
 def test_a_wrong_filter_in_an_old_bookmark_is_left_out(as_alice, varied, query):
     assert len(names(as_alice.get("/history/", query))) == 12

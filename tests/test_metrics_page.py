@@ -1,5 +1,7 @@
 """The metrics page shows the active detector's own measured figures, and what they don't mean."""
 
+import re
+
 from classifier.models import Detector
 
 
@@ -33,19 +35,19 @@ def test_attacks_are_shown(as_alice, detector):
         assert f'<th scope="row">{row["attack"]}</th><td>{row["n"]}</td>' in page
 
 
-def test_the_plots_are_there_with_a_text_each(as_alice, detector):
+def test_the_plots_are_drawn_into_the_page_with_a_text_each(as_alice, detector):
     page = as_alice.get("/metrics/").content.decode()
-    for name in ("loss", "accuracy", "confusion", "roc"):
-        url = f"/metrics/{detector.version}/{name}.svg"
-        assert url in page
-        response = as_alice.get(url)
-        assert response["Content-Type"] == "image/svg+xml" and "sandbox" in response["Content-Security-Policy"]
-        assert b"".join(response.streaming_content).startswith(b"<?xml")
+    drawn = re.findall(r'<svg class="curve[^>]* aria-label="([^"]+)"', page)
+    assert [label.split()[0] for label in drawn] == ["loss", "accuracy", "Confusion", "ROC"]
+    assert f"area {detector.card['report']['overall']['auroc']:.2f}" in drawn[3]
+    assert "css/plots.css" in page and "style=" not in page
 
 
-def test_only_plots_of_known_detectors_are_served(as_alice, detector):
-    for url in (f"/metrics/{detector.version}/model.svg", "/metrics/nobody/roc.svg", "/metrics/..%2F..%2F/roc.svg"):
-        assert as_alice.get(url).status_code == 404
+def test_what_a_report_has_no_figures_for_is_not_drawn(as_alice, detector):
+    report = {key: value for key, value in detector.card["report"].items() if key not in ("history", "roc")}
+    Detector.objects.update(card={**detector.card, "report": report})
+    page = as_alice.get("/metrics/").content.decode()
+    assert page.count('<svg class="curve') == 1 and 'aria-label="Confusion matrix' in page
 
 
 def test_the_shipped_bundle_is_complete_and_honest(detector):
@@ -62,6 +64,25 @@ def test_the_shipped_bundle_is_complete_and_honest(detector):
     assert sum(path.stat().st_size for path in folder.iterdir()) < 30e6
 
 
+def test_the_thorough_bundle_is_complete_and_honest(settings):
+    from classifier.detector.networks import encoder_file
+    from classifier.detector.serving import bundle
+    from classifier.registry import detectors
+
+    folder = detectors.shipped_folder("thorough")
+    card = bundle.read_card(folder)
+    report = card.report
+    assert sum(row["real"] + row["fake"] for row in report["sources"]) == report["n"]
+    assert sum(row["n"] for row in card.reliability) == report["n"]
+    assert "trivial features" in report["baselines"] and {"clean", "web", "hard"} == set(report["tiers"])
+    assert 0.5 < report["headline"]["mean"]["auroc"] < 1 and len(report["headline"]["folds"]) == 15
+    text = (folder / "MODEL_CARD.md").read_text()
+    for wanted in ("It must not be used", "Known failures", "Headline", str(report["overall"]["auroc"])):
+        assert wanted in text
+    encoder = encoder_file.find(bundle.encoder_folders(folder), card.encoder)
+    assert encoder.stat().st_size + sum(path.stat().st_size for path in folder.iterdir()) < 75e6
+
+
 def test_another_shipped_version_replaces_the_shipped_one_but_never_a_promoted_one(db, settings, tmp_path):
     import json
     import shutil
@@ -73,7 +94,7 @@ def test_another_shipped_version_replaces_the_shipped_one_but_never_a_promoted_o
     card = tmp_path / "shipped" / "next" / "bundle.json"
     card.write_text(json.dumps({**json.loads(card.read_text()), "version": "next"}))
     settings.SHIPPED_DETECTORS = tmp_path / "shipped"
-    assert detectors.active().version == "next"
+    assert detectors.install_shipped().version == "next" == detectors.active().version
     own = Detector.objects.create(version="own", architecture="cnn32", sha256="0" * 64)
     detectors.switch_to(own)
-    assert detectors.active() == own
+    assert detectors.install_shipped() == own == detectors.active()

@@ -50,7 +50,14 @@ def test_a_run_from_the_form_to_a_measured_candidate(
     page = as_staff.get(f"/admin/classifier/trainingrun/{run.pk}/change/").content.decode()
     assert "<polyline" in page and "Compare and promote" in page and "hx-get" not in page
     page = as_staff.get(f"/admin/classifier/detector/{detector.pk}/change/").content.decode()
-    for words in ("What each threshold costs", "By source", "Degraded copies", "confusion", "Reliability", "dataset 1"):
+    for words in (
+        "What each threshold costs",
+        "By source",
+        "Degraded copies",
+        "Confusion matrix",
+        "Reliability",
+        "dataset 1",
+    ):
         assert words in page, words
     assert not (detector.folder / "backup").exists()
 

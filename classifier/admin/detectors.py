@@ -14,7 +14,7 @@ from classifier.detector.errors import DetectorError
 from classifier.learning import gate, runs, versions
 from classifier.models import DatasetVersion, Detector, Image, Measurement, Promotion, RegressionCase, Rescoring
 from classifier.registry import detectors
-from classifier.views.metrics import PLOTS
+from classifier.views.metrics import plots_of
 
 
 @admin.register(Promotion)
@@ -194,7 +194,7 @@ def _page(detector: Detector) -> dict[str, Any]:
     return {
         "detector": detector,
         "card": detector.card,
-        "plots": [plot for plot in PLOTS if (detector.folder / f"{plot[0]}.svg").is_file()],
+        "plots": plots_of(detector),
         "measurement": measurement,
         "report": measurement.report if measurement else detector.card.get("report", {}),
         "failures": _with_images(measurement.report.get("failures", [])) if measurement else [],

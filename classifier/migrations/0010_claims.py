@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('classifier', '0009_label_kinds'),
+        ('classifier', '0010_transformer'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -92,6 +92,7 @@ class JobState(models.TextChoices):
 class Architecture(models.TextChoices):
     """As in `detector.networks`, which the web process does not load; a test compares them."""
 
+    VIT = "vit", "vit: a transformer that has seen the world, last layer in closed form (minutes)"
     FUSION = "fusion", "fusion: two views and traces, last layer in closed form (minutes)"
     MOBILENET = "mobilenet", "mobilenet: fine detail and whole view"
     PATCH = "patch", "patch: native crops, small and from scratch"

@@ -27,7 +27,7 @@ class TrainingRun(Job):
         help_text="the version that the detector will have",
     )
     dataset = models.ForeignKey(DatasetVersion, models.PROTECT, related_name="runs")
-    architecture = models.CharField(max_length=20, choices=Architecture, default=Architecture.FUSION)
+    architecture = models.CharField(max_length=20, choices=Architecture, default=Architecture.VIT)
     start = models.CharField(max_length=10, choices=Start, default=Start.SCRATCH)
     started_from = models.CharField(max_length=100, blank=True, editable=False, help_text="a detector's version")
     epochs = models.PositiveIntegerField(default=40, validators=[MinValueValidator(1), MaxValueValidator(1000)])

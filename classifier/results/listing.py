@@ -2,17 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.db.models import Count, Exists, OuterRef, Q
-from django.forms import Form
+from django.db.models import Count, Q
 from django.template.defaultfilters import pluralize
-from django.utils import timezone
+from django_filters import FilterSet
 
-from classifier.models import Evidence, Image, ImageQuerySet, Outcome
+from classifier.models import Image, ImageQuerySet, Outcome
 
 PAGE_SIZE = 24
 COUNT_LIMIT = 1000
@@ -53,77 +51,57 @@ class Page:
         return urlencode(self.filters)
 
 
-def page_of(images: ImageQuerySet, form: Form, query: Mapping[str, str]) -> Page:
+def page_of(chosen: FilterSet, query: Mapping[str, str]) -> Page:
     """One page. `before` and `after` in the query are the keys at its edges: the next page begins behind `before`."""
-    filters, values = _filters(form)
-    order = ORDERS[filters.get("sort", "")]
-    counts = _verdict_counts(images, values)
-    everything = _filtered(images, values)
+    filters = {name: chosen.data[name].strip() for name in _values(chosen)}
+    order = _order(chosen)
+    counts = _verdict_counts(chosen)
+    everything = _narrowed(chosen)
     rows = everything.exclude(score=None) if "sort" in filters else everything
     rows = rows.select_related("verdict")
     before, after = _key(query.get("before"), order), _key(query.get("after"), order)
     if after is not None:
         backwards = tuple(name[1:] if name.startswith("-") else f"-{name}" for name in order)
-        chosen = list(rows.filter(_beyond(backwards, after)).order_by(*backwards)[: PAGE_SIZE + 1])
-        has_newer, has_older = len(chosen) > PAGE_SIZE, True
-        chosen = chosen[:PAGE_SIZE][::-1]
+        found = list(rows.filter(_beyond(backwards, after)).order_by(*backwards)[: PAGE_SIZE + 1])
+        has_newer, has_older = len(found) > PAGE_SIZE, True
+        found = found[:PAGE_SIZE][::-1]
     else:
         beyond = _beyond(order, before) if before is not None else Q()
-        chosen = list(rows.filter(beyond).order_by(*order)[: PAGE_SIZE + 1])
-        has_newer, has_older = before is not None, len(chosen) > PAGE_SIZE
-        chosen = chosen[:PAGE_SIZE]
+        found = list(rows.filter(beyond).order_by(*order)[: PAGE_SIZE + 1])
+        has_newer, has_older = before is not None, len(found) > PAGE_SIZE
+        found = found[:PAGE_SIZE]
     return Page(
-        images=chosen,
+        images=found,
         filters=filters,
-        count=counts[values["verdict"]] if "verdict" in values else sum(counts.values()),
+        count=counts[filters["verdict"]] if "verdict" in filters else sum(counts.values()),
         verdicts={name: _in_words(count) for name, count in counts.items()},
-        newer="?" + urlencode({**filters, "after": _as_key(chosen[0], order)}) if has_newer and chosen else "",
-        older="?" + urlencode({**filters, "before": _as_key(chosen[-1], order)}) if has_older and chosen else "",
+        newer="?" + urlencode({**filters, "after": _as_key(found[0], order)}) if has_newer and found else "",
+        older="?" + urlencode({**filters, "before": _as_key(found[-1], order)}) if has_older and found else "",
     )
 
 
-def all_of(images: ImageQuerySet, form: Form) -> ImageQuerySet:
+def all_of(chosen: FilterSet) -> ImageQuerySet:
     """Every image that the filters leave, in their order; for the CSV."""
-    filters, values = _filters(form)
-    return _filtered(images, values).order_by(*ORDERS[filters.get("sort", "")])
+    return _narrowed(chosen).order_by(*_order(chosen))
 
 
-def _filters(form: Form) -> tuple[dict[str, str], dict[str, Any]]:
-    """Only what is valid and not empty, as in the address and as values; a wrong value in an old bookmark is left out
-    rather than refused."""
-    form.is_valid()
-    values = {name: value for name, value in form.cleaned_data.items() if value not in (None, "", False)}
-    return {name: "on" if value is True else str(value) for name, value in values.items()}, values
+def _values(chosen: FilterSet) -> dict[str, Any]:
+    """What is set, by name of the filter; what is wrong is left out."""
+    chosen.is_valid()
+    return {name: value for name, value in chosen.form.cleaned_data.items() if value not in (None, "", False)}
 
 
-def _filtered(images: ImageQuerySet, values: Mapping[str, Any]) -> ImageQuerySet:
-    for name, column in COLUMNS.items():
-        if name in values:
-            images = images.filter(**{column: values[name]})
-    if "until" in values:
-        images = images.filter(created_at__lt=_midnight(values["until"] + timedelta(days=1)))
-    for name, column in (("since", "created_at__gte"), ("changed", "changed_at__gte")):
-        if name in values:
-            images = images.filter(**{column: _midnight(values[name])})
-    if "evidence" in values:
-        images = images.filter(Exists(Evidence.objects.filter(image=OuterRef("pk"), kind=values["evidence"])))
-    if "disputed" in values:
-        images = images.filter(disputes__isnull=False).distinct()
+def _narrowed(chosen: FilterSet, but: str = "") -> ImageQuerySet:
+    """The images that all filters leave, or all but one."""
+    images: ImageQuerySet = chosen.queryset
+    for name, value in _values(chosen).items():
+        if name != but:
+            images = chosen.filters[name].filter(images, value)
     return images
 
 
-COLUMNS = {
-    "q": "name__icontains",
-    "verdict": "outcome",
-    "state": "state",
-    "low": "score__gte",
-    "high": "score__lte",
-    "detector": "verdict__detector__version",
-}
-
-
-def _midnight(day: Any) -> datetime:
-    return timezone.make_aware(datetime.combine(day, time.min))
+def _order(chosen: FilterSet) -> tuple[str, ...]:
+    return ORDERS[_values(chosen).get("sort", "")]
 
 
 def _count(images: ImageQuerySet) -> int:
@@ -134,13 +112,13 @@ def _in_words(count: int) -> str:
     return f"{COUNT_LIMIT:,}+" if count > COUNT_LIMIT else str(count)
 
 
-def _verdict_counts(images: ImageQuerySet, values: Mapping[str, Any]) -> dict[str, int]:
+def _verdict_counts(chosen: FilterSet) -> dict[str, int]:
     """How many images of each verdict, "" included, the filters but that of the verdict leave; each counted no further
     than COUNT_LIMIT. A file name is searched for in one pass over all rows instead."""
-    rest = _filtered(images, {name: value for name, value in values.items() if name != "verdict"})
+    rest = _narrowed(chosen, but="verdict")
     outcomes = ["", *Outcome.values]
-    if "q" in values:
-        rows = rest.order_by().values_list("outcome").annotate(count=Count("pk", distinct=True))
+    if "q" in _values(chosen):
+        rows = rest.order_by().values_list("outcome").annotate(count=Count("pk"))
         return dict.fromkeys(outcomes, 0) | dict(rows)
     return {outcome: _count(rest.filter(outcome=outcome)) for outcome in outcomes}
 

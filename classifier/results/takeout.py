@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from classifier.intake.checks import clean_name
 from classifier.models import Image
 from classifier.results import report
+from classifier.results.table import csv_rows
 
 
 def zip_of(user: User) -> IO[bytes]:
@@ -22,7 +23,7 @@ def zip_of(user: User) -> IO[bytes]:
         account = {"username": user.username, "email": user.email, "joined": user.date_joined.isoformat()}
         archive.writestr("account.json", json.dumps(account, indent=1))
         with archive.open("images.csv", "w") as table:
-            for line in report.csv_rows(images.iterator(chunk_size=200)):
+            for line in csv_rows(images.iterator(chunk_size=200)):
                 table.write(line.encode())
         for image in images.iterator(chunk_size=200):
             known = report.as_dict(image, private=True)

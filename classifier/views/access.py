@@ -10,13 +10,18 @@ from django.db.models.fields.files import FieldFile
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django_htmx.http import HttpResponseClientRefresh
+from django_htmx.middleware import HtmxDetails
 
 from classifier.models import Image
 
 NOTHING_CHANGED = 204
-STOP_POLLING = 286
-"""htmx asks no more."""
 View = Callable[..., HttpResponse]
+
+
+class HtmxRequest(HttpRequest):
+    """As django-htmx's middleware leaves it."""
+
+    htmx: HtmxDetails
 
 
 def visible_image(request: HttpRequest, uuid: UUID) -> Image:
@@ -49,8 +54,8 @@ def member_or_reload(view: View) -> View:
     members_only = login_required(view)
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if "HX-Request" in request.headers and not request.user.is_authenticated:
+    def guarded(request: HtmxRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.htmx and not request.user.is_authenticated:
             return HttpResponseClientRefresh()
         return members_only(request, *args, **kwargs)
 

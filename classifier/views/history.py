@@ -7,10 +7,11 @@ from django.shortcuts import redirect, render
 from django.template.defaultfilters import pluralize
 from django.views.decorators.http import require_GET, require_POST
 
-from classifier.forms.filtering import HistoryForm
+from classifier.forms.filtering import HistoryFilter
 from classifier.intake import retention, submitting
 from classifier.models import Image, ImageQuerySet
-from classifier.results import listing, report
+from classifier.results import listing
+from classifier.results.table import csv_rows
 
 COMPARED = 6
 
@@ -25,21 +26,25 @@ def _chosen(request: HttpRequest) -> ImageQuerySet:
     return _mine(request).filter(uuid__in=listing.uuids(values.getlist("image")))
 
 
+def _filtered(request: HttpRequest) -> HistoryFilter:
+    return HistoryFilter(request.GET, _mine(request), request=request)
+
+
 @login_required
 @require_GET
 def history(request: HttpRequest) -> HttpResponse:
-    form = HistoryForm(request.GET, owner=request.user)
-    page = listing.page_of(_mine(request), form, request.GET)
-    return render(request, "classifier/history.html", {"form": form, "page": page})
+    chosen = _filtered(request)
+    page = listing.page_of(chosen, request.GET)
+    return render(request, "classifier/history.html", {"form": chosen.form, "page": page})
 
 
 @login_required
 @require_GET
 def history_csv(request: HttpRequest) -> StreamingHttpResponse:
     """The filtered list, all pages of it."""
-    images = listing.all_of(_mine(request), HistoryForm(request.GET, owner=request.user))
+    images = listing.all_of(_filtered(request))
     rows = images.select_related("verdict__detector").prefetch_related("evidence").iterator(chunk_size=500)
-    response = StreamingHttpResponse(report.csv_rows(rows), content_type="text/csv; charset=utf-8")
+    response = StreamingHttpResponse(csv_rows(rows), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="aidetect-history.csv"'
     return response
 

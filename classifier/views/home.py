@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse, UnreadablePostError
 from django.shortcuts import redirect, render, resolve_url
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods
 
 from classifier.forms.uploading import Chosen, UploadForm
 from classifier.intake import submitting
@@ -72,10 +72,3 @@ def _from_script(request: HttpRequest) -> bool:
 def _go(request: HttpRequest, url: str) -> HttpResponse:
     """Redirect; a script gets the address instead, because following it would use up the messages."""
     return JsonResponse({"location": url}) if _from_script(request) else redirect(url)
-
-
-@require_GET
-def health(request: HttpRequest) -> JsonResponse:
-    """For load balancers: the database answers. Says nothing about anybody."""
-    Image.objects.exists()
-    return JsonResponse({"status": "ok"})

@@ -13,6 +13,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django_htmx.http import HttpResponseStopPolling
 
 from classifier.forms.saying import DisputeForm
 from classifier.intake import retention, submitting
@@ -20,7 +21,6 @@ from classifier.labelling import disputes
 from classifier.models import Claim, Image, Share
 from classifier.views.access import (
     NOTHING_CHANGED,
-    STOP_POLLING,
     member_or_reload,
     own_image,
     stored_file,
@@ -101,7 +101,7 @@ def image_heat_toggle(request: HttpRequest, uuid: UUID) -> HttpResponse:
     found = visible_image(request, uuid)
     if not found.heat:
         drawing = found.verdict and timezone.now() - found.verdict.created_at < HEAT_AWAITED
-        return HttpResponse(status=NOTHING_CHANGED if drawing else STOP_POLLING)
+        return HttpResponse(status=NOTHING_CHANGED) if drawing else HttpResponseStopPolling()
     return render(request, "classifier/_picture.html", _result(request, found))
 
 

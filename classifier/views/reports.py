@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 from classifier.forms.saying import ShareForm
 from classifier.models import Image, Share, State
 from classifier.results import report, sharing
+from classifier.results.pdf import as_pdf
 from classifier.templatetags.verdicts import conclusion
 from classifier.views.access import own_image, stored_file
 
@@ -41,7 +42,7 @@ def report_pdf(request: HttpRequest, uuid: UUID) -> HttpResponse:
 
 
 def _pdf(image: Image, private: bool) -> HttpResponse:
-    response = HttpResponse(report.as_pdf(image, private, conclusion(image)), content_type="application/pdf")
+    response = HttpResponse(as_pdf(image, private, conclusion(image)), content_type="application/pdf")
     response["Content-Disposition"] = f'attachment; filename="aidetect-{image.sha256[:12]}.pdf"'
     return response
 

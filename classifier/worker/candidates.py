@@ -82,13 +82,22 @@ def manifest_of(
 
 
 def configured(manifest_path: Path, architecture: str, name: str, chosen: dict[str, Any]) -> Config:
-    """The run's Config. Without an architecture the one that suits the pictures' size; `fusion` without a start begins
-    from the shipped detector's network, which its last layer is fitted on anew."""
+    """The run's Config. Without an architecture the one that suits the pictures' size. An architecture of which only
+    the last layer is fitted begins, without a start, from the shipped detector of that architecture."""
     architecture = architecture or architectures.suited([row.longest for row in manifest.read(manifest_path)])
-    shipped = detectors.shipped_folder()
-    if architecture == "fusion" and not chosen["start"] and bundle.read_card(shipped).architecture == architecture:
-        chosen = {**chosen, "start": str(shipped / bundle.MODEL_FILE)}
-    return Config(architecture, name, **chosen)
+    return started(Config(architecture, name, **chosen))
+
+
+def started(config: Config) -> Config:
+    """With the start that its architecture needs, where none was chosen."""
+    if config.start:
+        return config
+    for choice in ("thorough", "quick"):
+        folder = detectors.shipped_folder(choice)
+        card = bundle.read_card(folder)
+        if card.architecture == config.architecture and card.preprocessing.joint:
+            return dataclasses.replace(config, start=str(bundle.start_of(folder)))
+    return config
 
 
 def unused_folder(version: str) -> Path:

@@ -22,11 +22,11 @@ from classifier.detector.training import initial_weights, linear
 from classifier.detector.training.runner import Config, Step, card_of, encoder_of, predictor
 from classifier.models import Detector
 from classifier.registry import detectors
-from classifier.worker.candidates import publish, unused_folder
+from classifier.worker.candidates import publish, started, unused_folder
 
 REPORT_FILE = "heldout.json"
 SUMMARY = ("web", "hard")
-THINNED = 40
+THINNED = 20
 
 
 def cross_validate(
@@ -44,7 +44,7 @@ def cross_validate(
     A run that was killed goes on when called again with the same folder. With `name`, a bundle trained on all rows is
     registered, calibrated on the held-out logits; only joint architectures can do that.
     """
-    target = unused_folder(name) if name else None
+    target, config = unused_folder(name) if name else None, started(config)
     folds = _folds(config, rows, folder, on_image)
     if (name or tiers) and not folds:
         raise DetectorError(f"--name and --tiers need a joint architecture such as fusion, not {config.architecture}")

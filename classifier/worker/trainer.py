@@ -143,7 +143,7 @@ def train(run: TrainingRun) -> None:
 def _config(run: TrainingRun) -> Config:
     start = ""
     if run.start == Start.ACTIVE:
-        start = str(detectors.find(run.started_from).folder / bundle.MODEL_FILE)
+        start = str(bundle.start_of(detectors.find(run.started_from).folder))
     elif run.start == Start.IMAGENET:
         start = "imagenet"
     chosen = {"epochs": run.epochs, "minutes": run.minutes, "seed": run.seed, "start": start}

@@ -221,16 +221,6 @@ def test_the_quantised_imagenet_weights_classify_as_in_tensorflow_lite():
         assert theirs.argmax() in np.argsort(ours)[-3:]
 
 
-def test_plots_are_svg_with_text(trained, tmp_path):
-    from classifier.detector.measuring import plots
-
-    paths = plots.write(trained[2].report, tmp_path)
-    assert sorted(path.name for path in paths) == ["accuracy.svg", "confusion.svg", "loss.svg", "roc.svg"]
-    for path in paths:
-        text = path.read_text()
-        assert text.startswith("<?xml") and "<text" in text and "http://" not in text.split("<g ", 1)[1]
-
-
 def test_progress_reports_are_complete(trained):
     assert {"epoch", "epochs", "seconds", "loss", "accuracy", "val_loss", "val_accuracy", "val_auroc"} <= set(
         trained[3][0]

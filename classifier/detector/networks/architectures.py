@@ -86,7 +86,7 @@ def thumbnail() -> keras.Model:
 def suited(longest_sides: Sequence[int]) -> str:
     """The architecture for pictures with these longest sides in pixels: thumbnails have their own."""
     known = [side for side in longest_sides if side]
-    return "thumbnail" if known and np.median(known) <= THUMBNAIL else "fusion"
+    return "thumbnail" if known and np.median(known) <= THUMBNAIL else "vit"
 
 
 THUMBNAIL = 64

@@ -248,6 +248,17 @@ def encoder_folders(folder: Path) -> list[Path]:
     return [SHIPPED_ENCODERS, folder.parent / "encoders", folder.parent.parent / "encoders"]
 
 
+def start_of(folder: Path) -> Path:
+    """The file of weights that a further training of this bundle's architecture begins from: its encoder, or else its
+    model. Raises BundleError."""
+    card = read_card(folder)
+    if not card.encoder:
+        return folder / MODEL_FILE
+    from classifier.detector.networks import encoder_file
+
+    return encoder_file.find(encoder_folders(folder), card.encoder)
+
+
 def on_encoder(card: Card, head: "keras.Model", folder: Path) -> "keras.Model":
     """The whole network: the encoder that the card names, under a head. Raises EncoderError."""
     from classifier.detector.networks import encoder_file, vit

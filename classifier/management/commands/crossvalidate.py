@@ -18,11 +18,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--manifest", type=Path, default=settings.MANIFEST)
-        parser.add_argument("--architecture", default="fusion")
+        parser.add_argument("--architecture", default="vit")
         parser.add_argument("--output", type=Path, required=True, help="a folder; a killed run goes on in it")
-        parser.add_argument("--name", help="register a detector under this version (architecture fusion)")
+        parser.add_argument("--name", help="register a detector under this version (vit, fusion)")
         parser.add_argument("--baseline", type=Path, help="the --output of another architecture, to show beside this")
-        parser.add_argument("--tiers", action="store_true", help="also on degraded copies (architecture fusion)")
+        parser.add_argument("--tiers", action="store_true", help="also on degraded copies (vit, fusion)")
         parser.add_argument("--within", metavar="SOURCE", help="instead: five-fold inside one source")
         parser.add_argument("--epochs", type=int, default=20)
         parser.add_argument("--minutes", type=float, default=15, help="time budget of each fold")
