@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('classifier', '0010_claims'),
+        ('classifier', '0009_label_kinds'),
     ]
 
     operations = [
