@@ -76,6 +76,8 @@ def test_an_inconclusive_verdict_says_where_it_leans_and_what_to_do_next(picture
     give_verdict(picture, "INCONCLUSIVE", 0.32, reason="between")
     page = unescape(as_alice.get(picture.get_absolute_url()).content.decode())
     assert "Leans towards AI-generated" in page and "were AI-generated (n =" in page
+    give_verdict(picture, "INCONCLUSIVE", 0.49, reason="between")
+    assert "Leans towards" not in as_alice.get(picture.get_absolute_url()).content.decode(), "49 of 100"
     assert "What you can do next" in page and "tineye.com" in page
     assert reverse("image_dispute", args=[picture.uuid]) in page
 
@@ -186,7 +188,7 @@ def test_all_of_the_page_arrives_with_the_verdict(classified, as_alice):
     assert [one for one in wanted if one not in arrived] == []
     assert "<title>AI-generated: holiday.jpg" in arrived and "<html" not in arrived
     assert 'href="/static/favicon-fake.svg" hx-swap-oob="true"' in arrived
-    assert "The verdict is AI-generated." in arrived
+    assert "Verdict: AI-generated." in arrived
 
 
 def test_title_and_favicon_say_the_verdict(classified, as_alice):

@@ -18,6 +18,8 @@ ANSWERS = {
 NAMES = {"REAL": "real photographs", "FAKE": "AI-generated"}
 GROUPS = (("camera", "For a camera"), ("AI", "For AI"), ("", "Worth knowing"))
 """(direction, heading); the last one takes everything else, warnings included."""
+LEANS = 0.55
+"""Share of one class among pictures that scored alike from which an inconclusive verdict leans."""
 SEARCHES = (
     ("Google Lens", "https://lens.google.com/"),
     ("TinEye", "https://tineye.com/"),
@@ -40,14 +42,26 @@ def answer(image: Image) -> str:
 def frequency(verdict: Verdict) -> str:
     """How often pictures that scored like this were what the verdict names (or leans towards); "" where the score was
     never measured: no table, or a picture that the detector is not made for."""
-    row = verdict.experience
-    if not row or verdict.reason not in ("", BETWEEN):
+    row, share = verdict.experience, _share(verdict)
+    if row is None or share is None or not _measurable(verdict):
         return ""
-    named = leaning_of(verdict)
-    share = row["fake"] if named == "FAKE" else 1 - row["fake"]
     hundredth = min(99, max(1, round(100 * share)))
     counted = f"n = {row['n']:,}, collections the detector never saw"
-    return f"Of 100 pictures that score like this, about {hundredth} were {NAMES[named]} ({counted})."
+    return f"Of 100 pictures that score like this, about {hundredth} were {NAMES[leaning_of(verdict)]} ({counted})."
+
+
+def _share(verdict: Verdict) -> float | None:
+    """The measured share of the class that a verdict names or leans towards, None where there is none."""
+    row = verdict.experience
+    if row is None:
+        return None
+    fake: float = row["fake"]
+    return fake if leaning_of(verdict) == "FAKE" else 1 - fake
+
+
+def _measurable(verdict: Verdict) -> bool:
+    """Not so where the picture can't be judged at all, or its score doesn't stand."""
+    return verdict.reason in ("", BETWEEN)
 
 
 @register.filter
@@ -60,8 +74,9 @@ def leaning_of(verdict: Verdict) -> str:
 
 @register.filter
 def can_lean(verdict: Verdict) -> bool:
-    """Whether an inconclusive verdict says anything about a side: not where the picture can't be judged at all."""
-    return verdict.outcome == "INCONCLUSIVE" and verdict.reason in ("", BETWEEN)
+    """Whether an inconclusive verdict leans to a side at all: not where the measured share is next to a coin toss."""
+    share = _share(verdict)
+    return verdict.outcome == "INCONCLUSIVE" and _measurable(verdict) and (share is None or share >= LEANS)
 
 
 @register.filter

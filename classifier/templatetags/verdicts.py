@@ -122,9 +122,9 @@ def leaning(score: float) -> str:
 
 
 @register.filter
-def percent(share: float | None) -> str:
+def percent(share: float | str | None) -> str:
     """Whole per cent in words that never claim certainty; a dash where nothing could be measured."""
-    if share is None:
+    if not isinstance(share, int | float):  # a template gives "" for what a card lacks
         return "–"
     value = round(share * 100)
     if value > 99:
