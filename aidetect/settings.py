@@ -82,9 +82,9 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # --- What is accepted -------------------------------------------------------------------------------------------------
-MAX_UPLOAD_MB = env.number("MAX_UPLOAD_MB", 20, 0.001, 1000)
+MAX_UPLOAD_MB = env.number("MAX_UPLOAD_MB", 100, 0.001, 1000)
 MAX_IMPORT_MB = env.number("MAX_IMPORT_MB", 2000, 1, 1_000_000)
-MAX_MEGAPIXELS = env.number("MAX_MEGAPIXELS", 50, 0.001, 500)
+MAX_MEGAPIXELS = env.number("MAX_MEGAPIXELS", 200, 0.001, 500)
 SMALLEST_SIDE = env.integer("SMALLEST_SIDE", 32, 1, 4096)
 MAX_FILES = env.integer("MAX_FILES", 20, 1, 200)
 RETENTION_DAYS = env.integer("RETENTION_DAYS", 0, 0, 36500)

@@ -243,19 +243,25 @@ def running(folder, before=""):
 
 
 PLAIN = """
-from pathlib import Path
-from django.conf import settings
+import numpy as np
 from django.utils import timezone
+from classifier.detector.data.manifest import Row
+from classifier.detector.measuring import evaluation
 from classifier.detector.networks.architectures import build
 from classifier.detector.serving import bundle
+from classifier.detector.training.runner import Config, card_of
 from classifier.models import Detector
 from classifier.registry import detectors
-from tests.factories import RELIABILITY, REPORT
+from classifier.worker import candidates
+from tests.factories import RELIABILITY
+rows = [Row("", ("FAKE", "REAL")[n % 2], "s", sha256=str(n), group=str(n), split="test") for n in range(40)]
+report = evaluation.report(rows, np.linspace(0.3, 0.7, 40), 0.4, 0.6)
 model, spec = build("cnn32")
-card = {"version": "plain", "architecture": "cnn32", "preprocessing": spec.as_dict(), "temperature": 1.0,
-    "fake_below": 0.4, "real_above": 0.6, "training": {"images": {}}, "report": REPORT, "reliability": RELIABILITY}
-folder = Path(settings.MEDIA_ROOT) / "detectors" / "plain"
-bundle.save(model, folder, card)
+card = card_of(Config("cnn32", "plain"), spec, rows, [])
+card |= {"fake_below": 0.4, "real_above": 0.6, "reliability": RELIABILITY, "report": report}
+folder = Detector(version="plain").folder
+bundle.save(model, folder, {**card, "preprocessing": spec.as_dict()})
+candidates.publish(folder, report)
 plain = detectors.register(folder)
 Detector.objects.filter(active=True).update(active=False)
 Detector.objects.filter(pk=plain.pk).update(active=True, promoted_at=timezone.now())

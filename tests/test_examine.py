@@ -9,6 +9,8 @@ from classifier.worker.examine import examine
 from classifier.worker.files import classify_files
 from tests.pictures import jpeg
 
+pytestmark = pytest.mark.keras
+
 
 @pytest.fixture
 def loaded(tiny):

@@ -10,6 +10,7 @@ from PIL import Image
 from classifier.detector.data import manifest
 from classifier.detector.serving import bundle
 from classifier.models import Detector
+from classifier.worker import crossvalidation
 from tests.pictures import photo
 from tests.test_commands import run
 from tests.waves import dataset
@@ -19,21 +20,23 @@ pytestmark = [pytest.mark.keras, pytest.mark.usefixtures("small_fusion")]
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """Six two-class sources of ten images a class, in a manifest."""
+    """Six two-class sources of twenty images a class, in a manifest."""
     folder = tmp_path_factory.mktemp("sources")
     rows = [
-        dataclasses.replace(row, source=f"s{index // 20}", split="train")
-        for index, row in enumerate(dataset(folder, 120))
+        dataclasses.replace(row, source=f"s{index // 40}", split="train")
+        for index, row in enumerate(dataset(folder, 240))
     ]
     manifest.write(rows, folder / "manifest.csv")
     return folder
 
 
 @pytest.fixture
-def validated(made, db, settings):
+def validated(made, db, settings, monkeypatch):
+    few = {name: crossvalidation.TIERS[name] for name in ("clean", "web", "jpeg 50")}  # each costs a fit a fold
+    monkeypatch.setattr(crossvalidation, "TIERS", few)
     settings.MEDIA_ROOT = made / "media"
     Detector.objects.filter(version="held").delete()
-    options = ("--manifest", str(made / "manifest.csv"), "--output", str(made / "held"))
+    options = ("--manifest", str(made / "manifest.csv"), "--architecture", "fusion", "--output", str(made / "held"))
     if not (made / "media/detectors/held").exists():
         out, _ = run("crossvalidate", *options, "--name", "held", "--tiers")
         (made / "printed.md").write_text(out)
@@ -49,9 +52,9 @@ def test_a_detector_trained_on_everything_carries_held_out_figures(validated):
     text, card = (made / "printed.md").read_text(), bundle.read_card(made / "media/detectors/held")
     for wanted in ("Headline", "trivial features", "| s5 |", "web", "training sources", "Reliability"):
         assert wanted in text
-    assert card.training["images"] == {"train": 120, "validation": 0, "test": 0}
-    assert card.report["n"] == 120 and len(card.report["headline"]["folds"]) == 6
-    assert sum(row["n"] for row in card.reliability) == 120
+    assert card.training["images"] == {"train": 240, "validation": 0, "test": 0}
+    assert card.report["n"] == 240 and len(card.report["headline"]["folds"]) == 6
+    assert sum(row["n"] for row in card.reliability) == 240
     assert card.report["headline"]["mean"]["auroc"] > 0.8
     assert [entry["sources"] for entry in card.report["history"]][-1] == 4
     names = {path.name for path in (made / "media/detectors/held").iterdir()}
@@ -105,7 +108,7 @@ def test_a_contact_sheet_shows_labels_that_held_out_scores_contradict(validated,
 def test_one_source_is_cross_validated_inside_itself_with_the_features_at_hand(validated):
     _, options = validated
     out, err = run("crossvalidate", *options, "--within", "s1")
-    assert "fusion inside s1" in out and "n = 20 (10 real, 10 AI)" in out and "Looking" not in err
+    assert "fusion inside s1" in out and "n = 40 (20 real, 20 AI)" in out and "Looking" not in err
 
 
 def test_explain_draws_heat_over_the_picture(tmp_path, db):

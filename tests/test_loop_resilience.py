@@ -77,7 +77,7 @@ def test_training_survives_kill_9_and_costs_nothing_when_idle(stack):
     wait_for(lambda: len(told(stack, RUN)["epochs"]) >= 2, 120, "two epochs")
     assert any(loads_tensorflow(process) for process in stack.find("trainer@"))
     kill(stack, "trainer@")
-    wait_for(lambda: told(stack, RUN)["state"] in ("done", "failed"), 180, "the end of the run")
+    wait_for(lambda: told(stack, RUN)["state"] in ("done", "failed"), 300, "the end of the run")
     run = told(stack, RUN)
     assert (run["state"], run["error"], run["detectors"]) == ("done", "", 1)
     assert run["epochs"] == list(range(1, len(run["epochs"]) + 1)) and run["attempts"] == 2

@@ -75,10 +75,10 @@ def test_another_shipped_version_replaces_the_shipped_one_but_never_a_promoted_o
     card = tmp_path / "shipped" / "next" / "bundle.json"
     card.write_text(json.dumps({**json.loads(card.read_text()), "version": "next"}))
     settings.SHIPPED_DETECTORS = tmp_path / "shipped"
-    assert detectors.active().version == "next"
+    assert detectors.install_shipped().version == "next" == detectors.active().version
     own = Detector.objects.create(version="own", architecture="cnn32", sha256="0" * 64)
     detectors.switch_to(own)
-    assert detectors.active() == own
+    assert detectors.install_shipped() == own == detectors.active()
 
 
 def test_everybody_may_read_it_and_three_sentences_come_first(client, detector):

@@ -58,6 +58,7 @@ def test_thorough_and_quick_are_both_there(settings):
         assert bundle.read_card(detectors.shipped_folder()).version == detectors.shipped_folder().name
 
 
+@pytest.mark.keras
 def test_a_changed_card_reaches_the_row_and_the_running_worker(detector, settings, tmp_path):
     from classifier.worker import loop
 

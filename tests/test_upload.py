@@ -31,7 +31,7 @@ def test_a_stranger_sees_the_landing_page(client):
 
 def test_the_form_says_its_limits_before_anything_is_chosen(as_alice):
     page = as_alice.get("/").content.decode()
-    assert "at most 20 MB and 50 megapixels" in page
+    assert "at most 100 MB and 200 megapixels (64 if not JPEG)" in page
     assert "HEIC" in page
     assert 'name="consent"' in page and "checked" not in page
 

@@ -25,7 +25,7 @@ ADVICE = {
     "format": f"Accepted are {FORMATS_IN_WORDS}.",
     "damaged": "Open it in an image viewer, save a new copy and upload that.",
     "too_small": "Use the original picture rather than a thumbnail.",
-    "too_many_pixels": "Export a smaller copy and try again.",
+    "too_many_pixels": "Save it as an ordinary JPEG of full size, or export a smaller copy.",
 }
 _one_decoder = threading.Lock()
 """One picture is decoded at a time in a web process: that bounds its memory, whoever uploads what."""
@@ -117,6 +117,7 @@ class UploadForm(forms.Form):
             "formats": FORMATS_IN_WORDS,
             "megabytes": settings.MAX_UPLOAD_MB,
             "megapixels": settings.MAX_MEGAPIXELS,
+            "whole": limits().whole,
             "side": settings.SMALLEST_SIDE,
             "files": settings.MAX_FILES,
         }

@@ -4,16 +4,19 @@ Read by c2pa-python without any network: remote manifests and OCSP are off. "Val
 fit together; "trusted", that the signer's certificate leads to one of ours (`trust/`, from the C2PA trust list).
 """
 
+import base64
+import hashlib
 import io
 import json
-from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from classifier.provenance.evidence import Direction, Evidence, Strength, clean, only_filled, unreadable
-from classifier.provenance.xmp import SOURCES, source_type
+from classifier.provenance import c2pa_story as story
+from classifier.provenance import c2pa_words
+from classifier.provenance.evidence import Evidence, Strength, clean, only_filled, unreadable
 
 TRUST = Path(__file__).parent / "trust"
 KEY_USAGES = (
@@ -32,13 +35,12 @@ MIME = {
     "TIFF": "image/tiff",
     "AVIF": "image/avif",
     "HEIF": "image/heic",
+    "JXL": "image/jxl",
 }
-ABOUT_THE_SIGNER = ("signingCredential.untrusted", "signingCredential.expired", "signingCredential.invalid")
+ABOUT_THE_SIGNER = ("signingCredential.", "claimSignature.outsideValidity")
 """Failures that leave signature and contents intact: we only can't tell who signed."""
-EDITS = ("c2pa.edited", "c2pa.color_adjustments", "c2pa.drawing", "c2pa.filtered", "c2pa.cropped", "c2pa.resized",
-         "c2pa.orientation", "c2pa.placed", "c2pa.removed", "c2pa.deleted", "c2pa.repackaged")  # fmt: skip
-MANIFESTS = 50
-"""How many ingredients are listed, and how many manifests of the chain of parents are looked at."""
+MANIFESTS = story.MANIFESTS
+"""How many ingredients are listed."""
 
 
 @lru_cache(maxsize=4)
@@ -63,6 +65,7 @@ def evidence_of(data: bytes, form: str, trust: Path = TRUST) -> list[Evidence]:
     try:
         with c2pa.Reader(MIME[form], io.BytesIO(data), context=_context(trust)) as reader:
             report = json.loads(reader.json())
+            signing = _signing(reader, report, data) if _failures(report) else Signing()
     except c2pa.C2paError.ManifestNotFound:
         return []
     except c2pa.C2paError as error:
@@ -74,46 +77,115 @@ def evidence_of(data: bytes, form: str, trust: Path = TRUST) -> list[Evidence]:
         return [unreadable("c2pa", "The C2PA manifest", text.partition(": ")[2] or text)]
     except (ValueError, OSError, RecursionError, MemoryError) as error:
         return [unreadable("c2pa", "The C2PA manifest", error)]
-    return [_judged(report)]
+    return [_judged(report, signing)]
 
 
-def _judged(report: dict[str, Any]) -> Evidence:
+@dataclass(frozen=True)
+class Signing:
+    """validity: when the signer's certificate begins and ends. fits: the signed hash is that of the file, whatever rule
+    its exclusions break."""
+
+    validity: dict[str, Any] = field(default_factory=dict)
+    fits: bool = False
+
+
+def _signing(reader: Any, report: dict[str, Any], data: bytes) -> Signing:
+    """Asked for only when something failed."""
+    listed = json.loads(reader.crjson()).get("manifests") or []
+    active: dict[str, Any] = next(
+        (entry for entry in listed if entry.get("label") == report.get("active_manifest")), {}
+    )
+    about = (active.get("signature") or {}).get("certificateInfo") or {}
+    signed = (active.get("assertions") or {}).get("c2pa.hash.data") or {}
+    return Signing(about.get("validity") or {}, _is_hash_of(data, signed))
+
+
+def _is_hash_of(data: bytes, signed: dict[str, Any]) -> bool:
+    """Whether a data hash (C2PA 2.2, 18.5) is that of the file without its exclusions."""
+    name = str(signed.get("alg") or "sha256")
+    exclusions = sorted((int(part["start"]), int(part["length"])) for part in signed.get("exclusions") or [])
+    if name not in ("sha256", "sha384", "sha512") or len(exclusions) > 1000:
+        return False
+    digest, at = hashlib.new(name), 0
+    for start, length in exclusions:
+        if start < at or length < 0:
+            return False
+        digest.update(data[at:start])
+        at = start + length
+    digest.update(data[at:])
+    said = str(signed.get("hash") or "").removeprefix("b64").strip("'")
+    return base64.b64encode(digest.digest()).decode() == said
+
+
+def _judged(report: dict[str, Any], signing: Signing = Signing()) -> Evidence:
     manifests: dict[str, Any] = report.get("manifests") or {}
     name = report.get("active_manifest", "")
     active: dict[str, Any] = manifests.get(name) or {}
     failures = _failures(report)
-    broken = [
-        code for code in failures if code not in ABOUT_THE_SIGNER and not code.startswith(("cawg.", "timeStamp."))
-    ]
-    state = "invalid" if broken or not active else "trusted" if report.get("validation_state") == "Trusted" else "valid"
+    doubts = [code for code in failures if code.startswith(ABOUT_THE_SIGNER)]
+    broken = [code for code in failures if not code.startswith((*ABOUT_THE_SIGNER, "cawg.", "timeStamp."))]
+    state = _state(report, active, broken, signing)
     signature = active.get("signature_info") or {}
     signer = clean(str(signature.get("issuer") or signature.get("common_name") or "an unnamed signer"), 120)
-    direction, words, kinds = _story(manifests, name)
+    when, generator = clean(str(signature.get("time") or ""), 40), story.generator(active)
+    told = story.of(manifests, name)
+    device, doubt = story.device(active), c2pa_words.certificate(doubts, signing.validity)
     details = only_filled(
         [
             ("state", state),
             ("failed", broken[:8]),
-            ("signer_not_accepted", [code for code in failures if code in ABOUT_THE_SIGNER][:3]),
-            (
-                "identity_failed",
-                [code for code in failures if code.startswith("cawg.") and "untrusted" not in code][:3],
-            ),
+            ("signer_not_accepted", doubts[:3]),
+            ("identity_failed", [code for code in failures if _is_about_identity(code)][:3]),
             ("signer", signer),
-            ("signed", clean(str(signature.get("time") or ""), 40)),
-            ("claim_generator", _generator(active)),
-            ("digital_source_types", kinds),
-            ("actions", [_action(action) for action in _actions(active)][:20]),
+            ("certificate", doubt),
+            ("signed", when),
+            ("device", device),
+            ("claim_generator", generator),
+            ("digital_source_types", told.kinds),
+            ("done", [c2pa_words.action(action) for action in story.actions(active)][:20]),
+            ("actions", [story.code(action) for action in story.actions(active)][:20]),
             ("ingredients", _tree(manifests, name, frozenset(), [MANIFESTS])),
         ]
     )
+    says = told.words
     if state == "invalid":
-        what = ", ".join(broken[:2]) or "its active manifest is missing"
-        summary = f"A signed manifest is there, but it does not fit this file ({what}); it says nothing any more."
-        return Evidence("c2pa", "hints", "none", summary, details)
+        return Evidence("c2pa", "hints", "none", _of_invalid(broken, signer, says), details)
+    using = device or c2pa_words.program(generator)
+    summary = c2pa_words.summary(signer, when, using, doubt, says)
+    if broken:
+        summary += " The file was not changed since, but the manifest breaks a rule of the standard."
     strength: Strength = "proves" if state == "trusted" else "declares"
-    unknown = "" if state == "trusted" else ", whose certificate is not on our trust list"
-    summary = f"An intact manifest, signed by {signer}{unknown}, says: {words}."
-    return Evidence("c2pa", strength, direction, summary, details)
+    return Evidence("c2pa", strength, told.direction, summary, details)
+
+
+def _is_about_identity(code: str) -> bool:
+    return code.startswith("cawg.") and "untrusted" not in code
+
+
+def _state(report: dict[str, Any], active: dict[str, Any], broken: list[str], signing: Signing) -> str:
+    """trusted, valid (signature and contents fit together, whatever rule is broken besides) or invalid."""
+    if not active:
+        return "invalid"
+    if not broken:
+        return "trusted" if report.get("validation_state") == "Trusted" else "valid"
+    matched = {code for code in _codes(report, "success") if "claimSignature" in code or "Hash.match" in code}
+    contents = signing.fits or any(code.endswith("Hash.match") for code in matched)
+    changed = [
+        code for code in broken if "mismatch" in code and not (signing.fits and code == "assertion.dataHash.mismatch")
+    ]
+    return "valid" if contents and "claimSignature.validated" in matched and not changed else "invalid"
+
+
+def _of_invalid(broken: list[str], signer: str, says: str) -> str:
+    claimed = f" They claimed: {says}." if says else ""
+    if any("mismatch" in code for code in broken):
+        return f"Content Credentials of {signer} are there, but the file was changed after signing.{claimed}"
+    return f"Content Credentials of {signer} are there, but they can't be checked, so they decide nothing.{claimed}"
+
+
+def _codes(report: dict[str, Any], outcome: str) -> list[str]:
+    active = (report.get("validation_results") or {}).get("activeManifest") or {}
+    return [str(entry.get("code", "")) for entry in active.get(outcome) or []]
 
 
 def _failures(report: dict[str, Any]) -> list[str]:
@@ -123,99 +195,6 @@ def _failures(report: dict[str, Any]) -> list[str]:
     groups += [delta.get("validationDeltas") or {} for delta in results.get("ingredientDeltas") or []]
     codes = [str(entry.get("code", "")) for group in groups for entry in group.get("failure") or []]
     return list(dict.fromkeys(filter(None, codes)))
-
-
-def _story(manifests: dict[str, Any], name: str) -> tuple[Direction, str, list[str]]:
-    """What the active manifest and the pictures it was made from say: direction, words, digital source types.
-
-    A picture is AI-generated when it, or the picture it was opened from, was created so. AI in an edit or in a part of
-    a composite makes it edited.
-    """
-    created, edits, kinds = _sources_of(manifests, name)
-    if "trainedAlgorithmicMedia" in created:
-        return "AI", SOURCES["trainedAlgorithmicMedia"][1], kinds
-    with_ai = {"trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia"} & {*created, *edits}
-    if with_ai:
-        return "edited", SOURCES["compositeWithTrainedAlgorithmicMedia"][1], kinds
-    for kind in created:
-        direction, words = SOURCES[kind]
-        if direction == "camera" and any(SOURCES[other][0] == "edited" for other in edits):
-            return "edited", f"{words}, then edited", kinds
-        return direction, words, kinds
-    for kind in edits:
-        return *SOURCES[kind], kinds
-    if any(action.get("action") in EDITS for action in _actions(manifests.get(name) or {})):
-        return "edited", "edited, without saying where the picture comes from", kinds
-    return "none", "nothing about where the picture comes from", kinds
-
-
-def _sources_of(manifests: dict[str, Any], name: str) -> tuple[list[str], list[str], list[str]]:
-    """Digital source types (how the picture began, what was added later, all in order) along the chain of parents."""
-    created: list[str] = []
-    edits: list[str] = []
-    everything: list[str] = []
-    seen: set[str] = set()
-    on_the_line = [name]
-    while on_the_line and len(seen) < MANIFESTS:
-        current = on_the_line.pop(0)
-        if current in seen:
-            continue
-        seen.add(current)
-        manifest = manifests.get(current) or {}
-        for action in _actions(manifest):
-            if kind := _source_of(action):
-                begins = action.get("action") in ("c2pa.created", "c2pa.opened") and SOURCES[kind][0] != "edited"
-                (created if begins else edits).append(kind)
-                everything.append(kind)
-        for ingredient in manifest.get("ingredients") or []:
-            target = str(ingredient.get("active_manifest") or "")
-            if ingredient.get("relationship") == "parentOf" and target:
-                on_the_line.append(target)
-            elif target and ingredient.get("relationship") == "componentOf":
-                edits += [kind for kind in _own_sources(manifests.get(target) or {}) if SOURCES[kind][0] == "AI"]
-    edits += ["compositeWithTrainedAlgorithmicMedia"] if _creative_work_says_ai(manifests, name) else []
-    return created, edits, list(dict.fromkeys([*everything, *edits]))
-
-
-def _source_of(action: dict[str, Any]) -> str:
-    return source_type(str(action.get("digitalSourceType", "")))
-
-
-def _own_sources(manifest: dict[str, Any]) -> list[str]:
-    return [kind for action in _actions(manifest) if (kind := _source_of(action))]
-
-
-def _creative_work_says_ai(manifests: dict[str, Any], name: str) -> bool:
-    """Adobe's older claim about generative fill: an assertion "com.adobe.generative-ai" among the manifest's own."""
-    labels = [str(assertion.get("label", "")) for assertion in _assertions(manifests.get(name) or {})]
-    return any(label.startswith("com.adobe.generative-ai") for label in labels)
-
-
-def _assertions(manifest: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield from (entry for entry in (manifest.get("assertions") or [])[:500] if isinstance(entry, dict))
-
-
-def _actions(manifest: dict[str, Any]) -> list[dict[str, Any]]:
-    return [
-        action
-        for assertion in _assertions(manifest)
-        if str(assertion.get("label", "")).startswith("c2pa.actions") and isinstance(assertion.get("data"), dict)
-        for action in (assertion["data"].get("actions") or [])[:200]
-        if isinstance(action, dict)
-    ]
-
-
-def _action(action: dict[str, Any]) -> str:
-    agent = action.get("softwareAgent")
-    agent = agent.get("name") if isinstance(agent, dict) else agent
-    extras = ", ".join(str(part) for part in (_source_of(action), agent) if part)
-    return clean(f"{action.get('action', '')}{f' ({extras})' if extras else ''}", 160)
-
-
-def _generator(manifest: dict[str, Any]) -> str:
-    info = manifest.get("claim_generator_info") or []
-    named = [f"{entry.get('name', '')} {entry.get('version', '')}".strip() for entry in info if isinstance(entry, dict)]
-    return clean("; ".join(named) or str(manifest.get("claim_generator") or ""), 200)
 
 
 def _tree(manifests: dict[str, Any], name: str, above: frozenset[str], budget: list[int]) -> list[dict[str, Any]]:
@@ -233,8 +212,8 @@ def _tree(manifests: dict[str, Any], name: str, above: frozenset[str], budget: l
             [
                 ("title", clean(str(ingredient.get("title") or ""), 120)),
                 ("relationship", clean(str(ingredient.get("relationship") or ""), 40)),
-                ("claim_generator", _generator(manifest)),
-                ("digital_source_types", _own_sources(manifest)),
+                ("claim_generator", story.generator(manifest)),
+                ("digital_source_types", story.own_sources(manifest)),
                 ("failed", _recorded_failures(ingredient)),
                 ("ingredients", _tree(manifests, target, above | {name}, budget) if target else []),
             ]
@@ -246,4 +225,4 @@ def _tree(manifests: dict[str, Any], name: str, above: frozenset[str], budget: l
 def _recorded_failures(ingredient: dict[str, Any]) -> list[str]:
     statuses = [entry for entry in ingredient.get("validation_status") or [] if isinstance(entry, dict)]
     codes = [str(entry.get("code", "")) for entry in statuses]
-    return [code for code in codes if code and code not in ABOUT_THE_SIGNER][:4]
+    return [code for code in codes if code and not code.startswith(ABOUT_THE_SIGNER)][:4]

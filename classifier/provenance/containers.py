@@ -1,19 +1,20 @@
 """Files taken apart chunk by chunk: where XMP, EXIF, text and tables lie, never by searching for bytes.
 
-Sources: PNG (ISO/IEC 15948), JPEG (ITU T.81, XMP part 3 for extended XMP), WebP (RFC 9649), GIF89a. TIFF, AVIF and HEIC
-are taken apart by Pillow. Lengths that lie end the reading with a complaint; what was found before is kept.
+Sources: PNG (ISO/IEC 15948), JPEG (ITU T.81, XMP part 3 for extended XMP), WebP (RFC 9649), GIF89a, TIFF
+6.0. Lengths that lie end the reading with a complaint; what was found before is kept.
 """
 
-import io
 import struct
 import zlib
 from collections.abc import Callable, Iterator
 
-from PIL import Image, UnidentifiedImageError
-
-from classifier.provenance.parts import BLOCKS, BOXES, CHUNKS, TEXT_LIMIT, Parts, unpack
+from classifier.provenance import boxes
+from classifier.provenance.decoded_text import decoded
+from classifier.provenance.parts import BLOCKS, CHUNKS, TEXT_LIMIT, Parts, unpack
+from classifier.provenance.tiff import Tiff
 
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+XMP_HEAD = b"http://ns.adobe.com/xap/1.0/\x00"
 
 
 def take_apart(data: bytes) -> Parts:
@@ -26,7 +27,7 @@ def take_apart(data: bytes) -> Parts:
             except (struct.error, IndexError, ValueError, zlib.error) as error:
                 parts.complain("A part of the file", error)
             return parts
-    return _by_pillow(data)
+    return boxes.read_by_pillow(data)
 
 
 def _png(data: bytes, parts: Parts) -> None:
@@ -43,8 +44,8 @@ def _png(data: bytes, parts: Parts) -> None:
                 budget -= used
                 if keyword == "XML:com.adobe.xmp":
                     parts.add_xmp(text.encode("utf-8", "surrogateescape"))
-                elif keyword == "Raw profile type exif":
-                    parts.add_exif(_hex_profile(text))
+                elif keyword.startswith("Raw profile type "):
+                    _raw_profile(keyword.removeprefix("Raw profile type "), text, parts)
                 else:
                     parts.texts.append((keyword, text))
         elif kind == b"eXIf":
@@ -94,14 +95,25 @@ def _png_text(kind: bytes, body: bytes, budget: int) -> tuple[str, str, int]:
     return keyword.decode("latin-1"), raw.decode(encoding, "replace"), len(raw)
 
 
-def _hex_profile(text: str) -> bytes:
-    """ImageMagick's way to keep EXIF in text: a name, a length, hex digits."""
-    return bytes.fromhex("".join("".join(text.split("\n")[3:]).split()))
+def _raw_profile(name: str, text: str, parts: Parts) -> None:
+    """ImageMagick's way to keep a block of another format in text: a name, a length, hex digits."""
+    try:
+        block = bytes.fromhex("".join("".join(text.split("\n")[3:]).split()))
+    except ValueError as error:
+        parts.complain("A text chunk", error)
+        return
+    if name in ("iptc", "8bim"):
+        parts.iptc = parts.iptc or _photoshop_iptc(block) or (block if block[:1] == b"\x1c" else b"")
+    elif name == "xmp" or block.startswith(XMP_HEAD):
+        parts.add_xmp(block.removeprefix(XMP_HEAD))
+    elif name in ("exif", "APP1"):
+        parts.add_exif(block)
 
 
 def _jpeg(data: bytes, parts: Parts) -> None:
     at = 2
     extended: dict[bytes, list[tuple[int, bytes]]] = {}
+    photoshop: list[bytes] = []
     for _ in range(CHUNKS):
         while data[at : at + 2] == b"\xff\xff":
             at += 1
@@ -115,26 +127,29 @@ def _jpeg(data: bytes, parts: Parts) -> None:
         if length < 2 or len(body) < length - 2:
             parts.complain("A part of the file", "a JPEG segment claims more bytes than there are")
             break
-        _jpeg_segment(marker, body, parts, extended)
+        _jpeg_segment(marker, body, parts, extended, photoshop)
         at += 2 + length
     else:
         parts.overfull()
     for pieces in extended.values():
         parts.add_xmp(b"".join(piece for _, piece in sorted(pieces)))
+    parts.iptc = _photoshop_iptc(b"".join(photoshop))  # a long block goes on in the next segment
 
 
-def _jpeg_segment(marker: int, body: bytes, parts: Parts, extended: dict[bytes, list[tuple[int, bytes]]]) -> None:
+def _jpeg_segment(
+    marker: int, body: bytes, parts: Parts, extended: dict[bytes, list[tuple[int, bytes]]], photoshop: list[bytes]
+) -> None:
     if marker == 0xE1 and body.startswith(b"Exif\x00\x00"):
         parts.add_exif(body)
-    elif marker == 0xE1 and body.startswith(b"http://ns.adobe.com/xap/1.0/\x00"):
-        parts.add_xmp(body[29:])
+    elif marker == 0xE1 and body.startswith(XMP_HEAD):
+        parts.add_xmp(body[len(XMP_HEAD) :])
     elif marker == 0xE1 and body.startswith(b"http://ns.adobe.com/xmp/extension/\x00"):
         (offset,) = struct.unpack_from(">I", body, 71)
         extended.setdefault(body[35:67], []).append((offset, body[75:]))
     elif marker == 0xED and body.startswith(b"Photoshop 3.0\x00"):
-        parts.iptc = parts.iptc or _photoshop_iptc(body[14:])
+        photoshop.append(body[14:])
     elif marker == 0xFE:
-        parts.texts.append(("comment", body[:TEXT_LIMIT].decode("utf-8", "replace")))
+        parts.texts.append(("comment", decoded(body[:TEXT_LIMIT])))
     elif marker == 0xC2:
         parts.progressive = True
 
@@ -178,7 +193,7 @@ def _gif(data: bytes, parts: Parts) -> None:
             break
         if label == 0xFE:
             joined = _joined_blocks(data, start, at)
-            parts.texts.append(("comment", joined[:TEXT_LIMIT].decode("utf-8", "replace")))
+            parts.texts.append(("comment", decoded(joined[:TEXT_LIMIT])))
         elif label == 0xFF and data[start + 1 : start + 12] == b"XMP DataXMP":
             parts.add_xmp(data[start + 12 : at].partition(b"\x01\xff\xfe")[0])
     parts.overfull()
@@ -201,53 +216,20 @@ def _joined_blocks(data: bytes, at: int, end: int) -> bytes:
     return joined
 
 
-NESTED = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"dinf", b"edts", b"udta", b"moof", b"traf", b"mvex", b"meta",
-          b"iprp", b"ipco")  # fmt: skip
-"""Boxes of AVIF and HEIC that hold others (ISO/IEC 14496-12)."""
+XMP_TAG, IPTC_TAG, PHOTOSHOP_TAG = 700, 33723, 34377
 
 
-def _boxes(data: bytes, limit: int) -> int:
-    """How many boxes there are, nested ones included; stops counting at `limit`."""
-    at, count = 0, 0
-    while at + 8 <= len(data) and count < limit:
-        size, kind = struct.unpack_from(">I4s", data, at)
-        head = 8
-        if size == 1 and at + 16 <= len(data):
-            (size,) = struct.unpack_from(">Q", data, at + 8)
-            head = 16
-        count += 1
-        if kind in NESTED:  # step into it; what lies behind it comes after its last box
-            at += head + (4 if kind == b"meta" else 0)
-        elif size < head:
-            break
-        else:
-            at += size
-    return count
+def _tiff(data: bytes, parts: Parts) -> None:
+    """Every tag is read where it lies; the whole file stands for its EXIF block, whatever its size."""
+    tiff = Tiff(data)
+    parts.exif = data
+    tags = tiff.directory(tiff.first)
+    parts.add_xmp(tags.raw(XMP_TAG))
+    parts.iptc = tags.raw(IPTC_TAG) or _photoshop_iptc(tags.raw(PHOTOSHOP_TAG))
 
 
-def _by_pillow(data: bytes) -> Parts:
-    """TIFF, AVIF, HEIC and BMP; whatever Pillow raises on them means that nothing can be read."""
-    parts = Parts()
-    if data[4:8] == b"ftyp" and _boxes(data, BOXES) >= BOXES:
-        parts.overfull()
-        return parts
-    try:
-        with Image.open(io.BytesIO(data), formats=("TIFF", "AVIF", "HEIF", "BMP")) as image:
-            parts.format = image.format or ""
-            xmp, exif = image.info.get("xmp"), image.info.get("exif")
-            if isinstance(xmp, bytes):
-                parts.add_xmp(xmp)
-            if image.format == "TIFF":
-                parts.add_exif(image.getexif().tobytes())
-                iptc = image.tag_v2.get(33723)  # type: ignore[attr-defined]
-                parts.iptc = iptc if isinstance(iptc, bytes) else b""
-            elif isinstance(exif, bytes):
-                parts.add_exif(exif)
-    except UnidentifiedImageError:
-        return parts
-    except Exception as error:  # Pillow's parsers raise OSError, SyntaxError, ValueError, struct.error, KeyError …
-        parts.complain("The metadata", error)
-    return parts
+def _nothing(data: bytes, parts: Parts) -> None:
+    """A bare JPEG XL stream has no place for metadata."""
 
 
 READERS: tuple[tuple[bytes, str, Callable[[bytes, Parts], None]], ...] = (
@@ -255,4 +237,11 @@ READERS: tuple[tuple[bytes, str, Callable[[bytes, Parts], None]], ...] = (
     (JPEG, "JPEG", _jpeg),
     (b"RIFF", "WEBP", _webp),
     (b"GIF8", "GIF", _gif),
+    (b"II*\x00", "TIFF", _tiff),
+    (b"MM\x00*", "TIFF", _tiff),
+    (b"II+\x00", "TIFF", _tiff),
+    (b"MM\x00+", "TIFF", _tiff),
+    (b"\x00\x00\x00\x0cJXL \r\n\x87\n", "JXL", boxes.read_still),
+    (b"\xff\x0a", "", _nothing),
+    (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "JPEG2000", boxes.read_still),
 )

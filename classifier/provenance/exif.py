@@ -5,19 +5,16 @@ Source: CIPA DC-008 (Exif 3.0).
 
 import io
 from dataclasses import dataclass, field
-from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from PIL import ExifTags, Image
 
+from classifier.provenance import decoded_text
 from classifier.provenance.evidence import Evidence, clean, only_filled
+from classifier.provenance.tiff import Directory, Tiff
 
-DEVICE = {
-    "lens": ExifTags.Base.LensModel,
-    "taken": ExifTags.Base.DateTimeOriginal,
-    "sensitivity": ExifTags.Base.ISOSpeedRatings,
-}
+DEVICE = {"lens": ExifTags.Base.LensModel, "taken": ExifTags.Base.DateTimeOriginal}
+EXPOSURE = ("exposure", "aperture", "sensitivity", "focal length", "lens", "taken")
 THUMBNAIL_LIMIT = 200_000
 
 
@@ -32,79 +29,62 @@ class Exif:
 
     @property
     def camera(self) -> str:
-        make, model = (self.texts.get(name, "") for name in ("make", "model"))
-        named = model if make and model.lower().startswith(make.lower()[:5]) else f"{make} {model}"
-        return clean(named, 120)
+        return camera_name(self.texts.get("make", ""), self.texts.get("model", ""))
 
 
 TEXTS = {
     "make": ExifTags.Base.Make,
     "model": ExifTags.Base.Model,
     "software": ExifTags.Base.Software,
+    "processing": ExifTags.Base.ProcessingSoftware,
     "artist": ExifTags.Base.Artist,
     "description": ExifTags.Base.ImageDescription,
 }
+XP_COMMENT = 0x9C9C
+
+
+def camera_name(make: str, model: str) -> str:
+    named = model if make and model.lower().startswith(make.lower()[:5]) else f"{make} {model}"
+    return clean(named, 120)
 
 
 def read_exif(block: bytes) -> Exif:
-    """A TIFF-structured EXIF block → Exif. Directories are read one level deep, so loops and nesting end here. What
-    Pillow raises on broken blocks passes through; callers turn any exception into a sentence."""
+    """A TIFF structure → Exif. Directories are read one level deep, so loops and nesting end here. Raises ValueError or
+    struct.error when the block is no TIFF at all; a broken tag is left out."""
     found = Exif()
     if not block:
         return found
-    tags = Image.Exif()
-    tags.load(block)
-    found.texts = only_filled((name, _text(tags.get(tag))) for name, tag in TEXTS.items())
-    inner = tags.get_ifd(ExifTags.IFD.Exif)
-    comment = _comment(inner.get(ExifTags.Base.UserComment))
-    if comment:
-        found.texts["comment"] = comment
-    found.settings = only_filled((name, _text(inner.get(tag))) for name, tag in DEVICE.items())
-    found.settings |= _exposure(inner)
-    found.gps = bool(tags.get(ExifTags.IFD.GPSInfo)) and bool(tags.get_ifd(ExifTags.IFD.GPSInfo))
-    second = tags.get_ifd(ExifTags.IFD.IFD1)
-    offset, length = (second.get(tag, 0) for tag in (ExifTags.Base.JpegIFOffset, ExifTags.Base.JpegIFByteCount))
-    if isinstance(offset, int) and isinstance(length, int) and 0 < length <= THUMBNAIL_LIMIT and offset > 0:
-        found.thumbnail = block[offset : offset + length]
+    tiff = Tiff(block)
+    tags = tiff.directory(tiff.first)
+    found.texts = only_filled((name, _text(tags, tag)) for name, tag in TEXTS.items())
+    inner = tiff.directory(tags.number(ExifTags.IFD.Exif))
+    comment = decoded_text.of_comment(inner.raw(ExifTags.Base.UserComment) or tags.raw(ExifTags.Base.UserComment))
+    windows = decoded_text.decoded(tags.raw(XP_COMMENT), wide=True)
+    found.texts |= only_filled([("comment", clean(comment, 100_000)), ("windows comment", clean(windows, 100_000))])
+    found.settings = only_filled((name, _text(inner, tag)) for name, tag in DEVICE.items()) | _exposure(inner)
+    found.gps = bool(tiff.directory(tags.number(ExifTags.IFD.GPSInfo)).entries)
+    found.thumbnail = _thumbnail(block, tiff.directory(tags.next))
     return found
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace")
-    return _whole(str(value).split("\x00")[0]) if isinstance(value, str | int) else ""
+def _thumbnail(block: bytes, second: Directory) -> bytes:
+    offset, length = (second.number(tag) for tag in (ExifTags.Base.JpegIFOffset, ExifTags.Base.JpegIFByteCount))
+    return block[offset : offset + length] if 0 < length <= THUMBNAIL_LIMIT and offset > 0 else b""
 
 
-def _comment(value: Any) -> str:
-    """UserComment: eight bytes name its encoding; many programs write UTF-8 behind "ASCII" or nothing."""
-    if not isinstance(value, bytes):
-        return clean(value) if isinstance(value, str) else ""
-    value = value[:400_000]
-    code, text = value[:8], value[8:]
-    if code.startswith(b"UNICODE"):
-        return _whole(text.decode("utf-16-be" if text[:1] == b"\x00" else "utf-16-le", "replace"))
-    if code.rstrip(b"\x00 ") in (b"ASCII", b"JIS", b""):
-        return _whole(text.decode("utf-8", "replace"))
-    return _whole(value.decode("utf-8", "replace"))
+def _text(tags: Directory, tag: int) -> str:
+    return clean(decoded_text.decoded(tags.raw(tag)).split("\x00")[0], 100_000)
 
 
-def _whole(text: str) -> str:
-    return clean(text, 100_000)
-
-
-def _exposure(inner: dict[int, Any]) -> dict[str, str]:
-    def number(tag: int) -> Fraction | None:
-        try:
-            return Fraction(inner[tag]).limit_denominator(100_000)
-        except (KeyError, TypeError, ValueError, ZeroDivisionError, OverflowError):
-            return None
-
+def _exposure(inner: Directory) -> dict[str, str]:
     time, aperture, focal = (
-        number(tag) for tag in (ExifTags.Base.ExposureTime, ExifTags.Base.FNumber, ExifTags.Base.FocalLength)
+        inner.fraction(tag) for tag in (ExifTags.Base.ExposureTime, ExifTags.Base.FNumber, ExifTags.Base.FocalLength)
     )
     words = {}
-    if time:
-        words["exposure"] = f"1/{round(1 / time)} s" if 0 < time < 1 else f"{float(time):g} s"
+    if sensitivity := inner.number(ExifTags.Base.ISOSpeedRatings):
+        words["sensitivity"] = str(sensitivity)
+    if time and time > 0:
+        words["exposure"] = f"1/{round(1 / time)} s" if time < 1 else f"{float(time):g} s"
     if aperture:
         words["aperture"] = f"f/{float(aperture):g}"
     if focal:
@@ -112,8 +92,13 @@ def _exposure(inner: dict[int, Any]) -> dict[str, str]:
     return words
 
 
+def is_rich(settings: dict[str, str]) -> bool:
+    """Whether settings say as much about an exposure as cameras write, and hardly anybody invents."""
+    return sum(bool(settings.get(name)) for name in EXPOSURE) >= 2
+
+
 def evidence_of(exif: Exif, software: list[str]) -> list[Evidence]:
-    """Camera and programs. software: what XMP and IPTC name besides EXIF, oldest first."""
+    """Camera and programs. exif: without makers that are no cameras. software: what XMP and IPTC name, oldest first."""
     pieces = []
     if exif.camera and (exif.settings or exif.texts.get("make")):
         details = {"camera": exif.camera, **exif.settings} | ({"gps": True} if exif.gps else {})
@@ -136,7 +121,7 @@ EDITORS = (
     "photoshop", "lightroom", "gimp", "affinity", "pixelmator", "paint", "snapseed", "picasa", "capture one",
     "darktable", "luminar", "canva", "photoscape", "acdsee", "corel", "imagemagick", "krita", "rawtherapee", "dxo",
     "topaz", "vsco", "facetune", "meitu", "remini", "photos ", "illustrator", "inkscape", "figma", "skylum",
-    "nx studio", "capture nx",
+    "nx studio", "capture nx", "imagen ai", "picsart", "photopea",
 )  # fmt: skip
 
 

@@ -1,156 +1,129 @@
 """What image generators write into their files: prompts, settings, names. Each format is parsed, not searched for.
 
-Formats: AUTOMATIC1111 and its kin ("Steps: …, Sampler: …"), ComfyUI (graph as JSON), InvokeAI, NovelAI, Fooocus, Draw
-Things, SwarmUI, Easy Diffusion, Midjourney; and programs that sign with their name in EXIF, XMP or PNG text.
+Formats: settings as text (`parameters`), ComfyUI's graphs (`graphs`), settings as JSON (Fooocus, SwarmUI, Draw Things,
+mflux, TensorArt, Civitai and others), InvokeAI, NovelAI, Easy Diffusion, Midjourney, xAI; and programs that sign with
+their name.
 """
 
+import base64
+import binascii
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from classifier.provenance import graphs, json_settings, parameters
 from classifier.provenance.evidence import Evidence, clean, only_filled
+from classifier.provenance.names import is_made_with, known_generator
 
 Found = dict[str, Any]
+Texts = Sequence[tuple[str, str]]
 
-NAMES: tuple[tuple[str, str], ...] = (
-    (r"midjourney", "Midjourney"),
-    (r"dall[-· ]?e\b", "DALL·E"),
-    (r"chatgpt|openai|gpt-image", "OpenAI"),
-    (r"stable[ _-]?diffusion|stability_diffusion|stability\.?\s?ai|dreamstudio|sdxl", "Stable Diffusion"),
-    (r"novel ?ai", "NovelAI"),
-    (r"comfyui", "ComfyUI"),
-    (r"automatic1111|stable-diffusion-webui|sd\.next", "AUTOMATIC1111"),
-    (r"invoke ?ai", "InvokeAI"),
-    (r"fooocus", "Fooocus"),
-    (r"swarmui", "SwarmUI"),
-    (r"draw things", "Draw Things"),
-    (r"diffusionbee", "DiffusionBee"),
-    (r"mochi diffusion", "Mochi Diffusion"),
-    (r"adobe firefly", "Adobe Firefly"),
-    (r"bing image creator|microsoft designer|image creator from", "Microsoft"),
-    (r"google imagen|imagen [234]\b|nano banana|gemini image|google gemini", "Google"),
-    (r"imagined with ai|meta ai\b", "Meta AI"),
-    (r"leonardo\.ai|leonardo ai\b", "Leonardo.Ai"),
-    (r"ideogram\b", "Ideogram"),
-    (r"black forest labs|\bflux\.[12]", "FLUX"),
-    (r"playground ?ai|playground\.com", "Playground"),
-    (r"nightcafe", "NightCafe"),
-    (r"starry ?ai", "StarryAI"),
-    (r"craiyon", "Craiyon"),
-    (r"artbreeder", "Artbreeder"),
-    (r"recraft\b", "Recraft"),
-    (r"\bkrea\.ai|krea ai\b", "Krea"),
-    (r"this ?person ?does ?not ?exist", "StyleGAN"),
-)
-_NAMES = [(re.compile(pattern, re.IGNORECASE), name) for pattern, name in NAMES]
+FREE = ("parameters", "comment", "usercomment", "description", "windows comment", "generation_data", "generation data",
+        "image description", "metadata", "settings")  # fmt: skip
+"""Keywords, in lower case, of the texts in which settings may stand."""
 
 
-def known_generator(text: str) -> str:
-    """The generator that a program's name stands for, "" for any other program."""
-    return next((name for pattern, name in _NAMES if pattern.search(text[:300])), "")
-
-
-def evidence_of(texts: list[tuple[str, str]], signed: Mapping[str, str]) -> list[Evidence]:
+def evidence_of(texts: Texts, signed: Mapping[str, str]) -> list[Evidence]:
     """Generators' settings in text chunks and comments, then their names. texts: (keyword, text). signed: {where: text}
-    of fields in which programs name themselves, such as EXIF Software or XMP CreatorTool."""
-    by_key: dict[str, str] = {}
-    for key, text in texts:
-        by_key.setdefault(key, text)
+    of fields in which programs name themselves, such as EXIF Software or XMP CreatorTool; no other field names one."""
+    edited = None
     for reader in READERS:
         try:
-            found = reader(by_key)
+            found = reader(texts)
         except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError):
             continue  # it only looked like that generator's format
-        if found:
+        if found and found.pop("direction", "AI") == "AI":
             return [_declares(found)]
+        edited = edited or found
     for where, text in signed.items():
         if name := known_generator(text):
-            details = {"generator": name, where: clean(text, 300)}
-            return [
-                Evidence("generator", "declares", "AI", f"The file names {name} as the program that made it.", details)
-            ]
-    return []
+            return [_named(name, where, text)]
+    for key, text in texts:
+        if key.lower() in FREE and (name := is_made_with(text)):
+            return [_named(name, key, text)]
+    return [_edited(edited)] if edited else _hints(texts)
+
+
+def _named(name: str, where: str, text: str) -> Evidence:
+    details = {"generator": name, where: clean(text, 300)}
+    return Evidence("generator", "declares", "AI", f"The file names {name} as the program that made it.", details)
 
 
 def _declares(found: Found) -> Evidence:
     details = only_filled((key, _bounded(value)) for key, value in found.items())
     what = "its prompt and settings" if "prompt" in details else "its settings"
+    if signature := found.get("signature"):
+        details["signature"], what = clean(str(signature), 80), "its signature"
     return Evidence("generator", "declares", "AI", f"{found['generator']} wrote {what} into the file.", details)
+
+
+def _edited(found: Found) -> Evidence:
+    details = only_filled((key, _bounded(value)) for key, value in found.items())
+    summary = (
+        f"{found['generator']} edited a picture that was loaded from elsewhere; nothing says that it generated one."
+    )
+    if tool := found.get("enlarged_with"):
+        summary = f"The picture was enlarged with {clean(str(tool), 60)}, a network that invents detail."
+    return Evidence("generator", "hints", "edited", summary, details)
+
+
+def _hints(texts: Texts) -> list[Evidence]:
+    """Marks of services that generate pictures, among other things."""
+    for key, text in texts:
+        if key.lower() in ("hf-job-id", "hf_job_id") and len(text) < 100:
+            words = "The file carries the job number of a service that runs AI models (Hugging Face)."
+            return [Evidence("generator", "hints", "AI", words, {"job": clean(text, 100)})]
+    return []
 
 
 def _bounded(value: Any) -> Any:
     return clean(value) if isinstance(value, str) else value if isinstance(value, int | float) else clean(str(value))
 
 
-def _json(text: str) -> Any:
-    return json.loads(text[:4_000_000])
-
-
-STEPS = re.compile(r"^Steps: \d+, ", re.MULTILINE)
-SETTING = re.compile(r'\s*(\w[\w \-/]*):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
-IN_TEXT = ("parameters", "comment", "UserComment", "Comment", "Description", "Parameters")
-
-
-def _automatic1111(texts: Mapping[str, str]) -> Found | None:
-    """Prompt, a line "Negative prompt: …", a line "Steps: 20, Sampler: …, Seed: …"; in PNG text or EXIF UserComment."""
-    text = next((texts[key] for key in IN_TEXT if key in texts and STEPS.search(texts[key][:200_000])), None)
-    if text is None:
-        return None
-    text = text[:200_000]
-    last = list(STEPS.finditer(text))[-1]
-    before, line = text[: last.start()].strip(), text[last.start() :].split("\n")[0]
-    prompt, _, negative = before.partition("Negative prompt:")
-    settings = {key.strip().lower(): value.strip().strip('"') for key, value in SETTING.findall(line)[:60]}
-    version = settings.get("version", "")
-    generator = "Fooocus" if "fooocus" in version.lower() else "SD.Next" if "app" in settings else "AUTOMATIC1111"
-    return {
-        "generator": generator,
-        "prompt": prompt.strip(),
-        "negative_prompt": negative.strip(),
-        "model": settings.get("model", settings.get("base model", "")),
-        "seed": settings.get("seed", ""),
-        "sampler": settings.get("sampler", ""),
-        "steps": settings.get("steps", ""),
-        "version": version,
-    }
-
-
-def _comfyui(texts: Mapping[str, str]) -> Found | None:
-    """The graph of nodes as JSON under "prompt", the editor's view of it under "workflow"; WebP and JPEG carry both in
-    EXIF Make, Model and ImageDescription as "prompt:{…}"."""
-    raw = {name: texts.get(name) for name in ("prompt", "workflow")}
-    for text in texts.values():
-        for name in raw:
-            if raw[name] is None and text[: len(name) + 2].lower().startswith(f"{name}:") and "{" in text[:12]:
-                raw[name] = text[len(name) + 1 :]
-    graph = _json(raw["prompt"].replace("NaN", "null")) if raw["prompt"] else None
-    workflow = _json(raw["workflow"]) if raw["workflow"] else None
-    is_graph = isinstance(graph, dict) and any(
-        isinstance(node, dict) and "class_type" in node for node in graph.values()
-    )
-    is_workflow = isinstance(workflow, dict) and isinstance(workflow.get("nodes"), list)
-    if not is_graph and not is_workflow:
-        return None
-    found: Found = {"generator": "ComfyUI"}
-    nodes = [node for node in graph.values() if isinstance(node, dict)] if is_graph and isinstance(graph, dict) else []
-    for node in nodes[:2000]:
-        kind, inputs = str(node.get("class_type", "")), node.get("inputs")
-        if not isinstance(inputs, dict):
-            continue
-        for name in ("seed", "noise_seed"):
-            if isinstance(inputs.get(name), int):
-                found.setdefault("seed", inputs[name])
-        for name in ("ckpt_name", "unet_name", "model_name"):
-            if isinstance(inputs.get(name), str) and "Loader" in kind:
-                found.setdefault("model", inputs[name])
-        for name in ("text", "text_g", "prompt"):
-            if isinstance(inputs.get(name), str) and inputs[name].strip() and "Text" in kind:
-                found.setdefault("prompt", inputs[name])
+def _first(texts: Texts) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for key, text in texts:
+        found.setdefault(key, text)
     return found
 
 
-def _invokeai(texts: Mapping[str, str]) -> Found | None:
+def _free(texts: Texts) -> list[str]:
+    return [text for key, text in texts if key.lower() in FREE]
+
+
+def _json(text: str) -> Any:
+    return json.loads(text[:4_000_000].rstrip("\x00 \n"))
+
+
+def _settings(texts: Texts) -> Found | None:
+    return next((found for text in _free(texts) if (found := parameters.read_settings(text))), None)
+
+
+def _enlarged(texts: Texts) -> Found | None:
+    tool = next((tool for text in _free(texts) if (tool := parameters.enlarged_with(text))), "")
+    return {"generator": "AUTOMATIC1111", "direction": "edited", "enlarged_with": tool} if tool else None
+
+
+def _graph(texts: Texts) -> Found | None:
+    by_key = _first(texts)
+    named: dict[str, str] = {name: by_key[name] for name in ("prompt", "workflow") if name in by_key}
+    for _, text in texts:
+        for name, graph in graphs.named_in(text).items():
+            named.setdefault(name, graph)
+    return graphs.read_graph(named)
+
+
+def _as_json(texts: Texts) -> Found | None:
+    schemes = _first(texts)
+    for text in _free(texts):
+        if text.lstrip()[:1] == "{" and (found := json_settings.read(text, "fooocus_scheme" in schemes)):
+            return found
+    return None
+
+
+def _invokeai(listed: Texts) -> Found | None:
+    texts = _first(listed)
     if text := texts.get("invokeai_metadata"):
         data = _json(text)
         model = data.get("model") or {}
@@ -175,15 +148,24 @@ def _invokeai(texts: Mapping[str, str]) -> Found | None:
         quoted = re.match(r'"(.*)"(.*)', text[:100_000], re.DOTALL)
         seed = re.search(r"-S\s?(\d+)", quoted[2]) if quoted else None
         return {"generator": "InvokeAI", "prompt": quoted[1], "seed": seed[1] if seed else ""} if quoted else None
-    if "invokeai_graph" in texts or "invokeai_workflow" in texts:
-        return {"generator": "InvokeAI"}
-    return None
+    graph = texts.get("invokeai_graph") or texts.get("invokeai_workflow")
+    if not graph:
+        return None
+    made = re.search(r'"type"\s*:\s*"[\w.]*(?:denoise|t2l|text_to_latents|noise)\w*"', graph[:4_000_000])
+    return {"generator": "InvokeAI", "direction": "AI" if made else "edited"}
 
 
-def _novelai(texts: Mapping[str, str]) -> Found | None:
+def _novelai(listed: Texts) -> Found | None:
+    """PNG: one chunk a key. WebP: the same keys as one JSON object in EXIF."""
+    texts = _first(listed)
+    for text in _free(listed):
+        if '"NovelAI' in text[:1_000_000] and text.lstrip().startswith("{"):
+            inner = _json(text)
+            texts |= {key: value for key, value in inner.items() if isinstance(value, str)}
     if texts.get("Software", "").strip() != "NovelAI":
         return None
-    settings = _json(texts["Comment"]) if texts.get("Comment", "").startswith("{") else {}
+    comment = texts.get("Comment", "")
+    settings = _json(comment) if comment.startswith("{") else {}
     return {
         "generator": "NovelAI",
         "prompt": texts.get("Description") or settings.get("prompt", ""),
@@ -194,94 +176,63 @@ def _novelai(texts: Mapping[str, str]) -> Found | None:
     }
 
 
-def _swarmui(texts: Mapping[str, str]) -> Found | None:
-    for text in texts.values():
-        if "sui_image_params" in text[:200] and text.lstrip().startswith("{"):
-            data = _json(text)["sui_image_params"]
-            return {
-                "generator": "SwarmUI",
-                "prompt": data.get("prompt", ""),
-                "negative_prompt": data.get("negativeprompt", ""),
-                "model": data.get("model", ""),
-                "seed": data.get("seed", ""),
-                "version": data.get("swarm_version", ""),
-            }
-    return None
-
-
-def _fooocus(texts: Mapping[str, str]) -> Found | None:
-    """Fooocus's own scheme: JSON under "parameters" or in EXIF UserComment, announced by "fooocus_scheme"."""
-    for key in IN_TEXT:
-        text = texts.get(key, "")
-        if text.lstrip().startswith("{"):
-            data = _json(text)
-            version = str(data.get("version", ""))
-            if "base_model" in data and ("fooocus" in version.lower() or "fooocus_scheme" in texts):
-                return {
-                    "generator": "Fooocus",
-                    "prompt": data.get("prompt", ""),
-                    "negative_prompt": data.get("negative_prompt", ""),
-                    "model": data["base_model"],
-                    "seed": data.get("seed", ""),
-                    "version": version,
-                }
-    return None
-
-
-def _draw_things(texts: Mapping[str, str]) -> Found | None:
-    """JSON with short keys (c: prompt, uc: negative) in EXIF or XMP UserComment."""
-    for key in IN_TEXT:
-        text = texts.get(key, "")
-        if text.lstrip().startswith("{"):
-            data = _json(text)
-            if {"c", "model", "sampler", "seed"} <= set(data):
-                return {
-                    "generator": "Draw Things",
-                    "prompt": data["c"],
-                    "negative_prompt": data.get("uc", ""),
-                    "model": data["model"],
-                    "seed": data["seed"],
-                }
-    return None
-
-
-def _easy_diffusion(texts: Mapping[str, str]) -> Found | None:
+def _easy_diffusion(listed: Texts) -> Found | None:
+    texts = _first(listed)
     model = texts.get("use_stable_diffusion_model") or texts.get("Stable Diffusion model")
     if not model:
         return None
     seed = texts.get("seed") or texts.get("Seed", "")
-    return {
-        "generator": "Easy Diffusion",
-        "prompt": texts.get("prompt", texts.get("Prompt", "")),
-        "model": model,
-        "seed": seed,
-    }
+    prompt = texts.get("prompt", texts.get("Prompt", ""))
+    return {"generator": "Easy Diffusion", "prompt": prompt, "model": model, "seed": seed}
 
 
-JOB = re.compile(r"\bJob ID: [0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+JOB = re.compile(rf"\bJob ID: ({UUID})")
+FLAGS = re.compile(
+    r"(?:^|\s)(?:--|—|–)(?:v|ar|niji|style|stylize|s|chaos|c|q|raw|sref|oref|profile|p|seed|weird|sd|hd|draft)\b"
+)
 
 
-def _midjourney(texts: Mapping[str, str]) -> Found | None:
-    text = next(
-        (text for key, text in texts.items() if key in ("Description", "description") and JOB.search(text)), None
-    )
-    if text is None:
+def _midjourney(texts: Texts) -> Found | None:
+    """A prompt with its flags and a job number. The number alone may be any print shop's."""
+    for key, text in texts:
+        if key.lower() == "description" and (job := JOB.search(text[:100_000])):
+            prompt = text[: job.start()]
+            return {"generator": "Midjourney", "prompt": prompt, "job": job[1]} if FLAGS.search(prompt) else None
+    return None
+
+
+SIGNED = re.compile(r"Signature:\s*([A-Za-z0-9+/\s]{80,}={0,2})\s*")
+
+
+def _xai(texts: Texts) -> Found | None:
+    """Grok writes a signature as description and the picture's UUID as author, and no name."""
+    authors = [text for key, text in texts if key.lower() in ("author", "artist")]
+    if not any(re.fullmatch(UUID, text.strip(), re.I) for text in authors):
         return None
-    return {
-        "generator": "Midjourney",
-        "prompt": JOB.split(text)[0],
-        "job": JOB.findall(text)[0].removeprefix("Job ID: "),
-    }
+    for key, text in texts:
+        said = SIGNED.fullmatch(text[:4000]) if key.lower() == "description" else None
+        if said and _is_base64(said[1]):
+            return {"generator": "xAI (Grok)", "signature": said[1]}
+    return None
 
 
-READERS: tuple[Callable[[Mapping[str, str]], Found | None], ...] = (
+def _is_base64(text: str) -> bool:
+    packed = "".join(text.split()).rstrip("=")
+    try:
+        return len(base64.b64decode(packed + "=" * (-len(packed) % 4))) >= 48
+    except (binascii.Error, ValueError):
+        return False
+
+
+READERS: tuple[Callable[[Texts], Found | None], ...] = (
     _novelai,
-    _swarmui,
-    _fooocus,
-    _draw_things,
-    _automatic1111,
-    _comfyui,
+    _as_json,
+    _settings,
+    _graph,
     _invokeai,
     _easy_diffusion,
     _midjourney,
+    _xai,
+    _enlarged,
 )

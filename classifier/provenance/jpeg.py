@@ -62,20 +62,22 @@ def _periodicity(values: npt.NDArray[np.int_]) -> float:
     return float(min(1.0, 4 * np.sqrt(spectrum.max() / 128 / max(energy, 1e-9) / used * 8)))
 
 
-def evidence_of(image: Image.Image, grey: Image.Image, progressive: bool) -> Evidence | None:
-    """The history of an open JPEG (`image`, for its tables) with its luminance decoded (`grey`)."""
+def evidence_of(image: Image.Image, grey: Image.Image | None, progressive: bool) -> Evidence | None:
+    """The history of an open JPEG (`image`, for its tables) with its luminance decoded (`grey`) at full size, or None:
+    then an earlier compression is not looked for."""
     tables: dict[int, list[int]] = getattr(image, "quantization", {})
     if 0 not in tables:
         return None
     quality = jpeg_quality(tables[0])
-    strength = compressed_twice(grey, tables[0])
+    strength = compressed_twice(grey, tables[0]) if grey else 0.0
     details: dict[str, Any] = {
         "quality": quality,
         "progressive": progressive,
         "sampling": SAMPLINGS.get(JpegImagePlugin.get_sampling(image), "other"),
         "luminance_table": list(tables[0]),
-        "double_compression": round(strength, 2),
     }
+    if grey:
+        details["double_compression"] = round(strength, 2)
     words = f"JPEG of quality {quality}{', progressive' if progressive else ''}"
     if strength >= PERIODIC:
         return Evidence(

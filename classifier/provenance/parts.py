@@ -4,9 +4,10 @@ import zlib
 from dataclasses import dataclass, field
 
 XMP_LIMIT = 2_000_000
-EXIF_LIMIT = 1_000_000
+EXIF_LIMIT = 4_000_000
 TEXT_LIMIT = 4_000_000
-"""Bytes that are read of each; compressed text is unpacked no further than this."""
+"""Bytes that are read of each; compressed text is unpacked no further than this. A TIFF is its own EXIF block, of
+any size."""
 CHUNKS, BLOCKS, BOXES = 20_000, 200_000, 2_000
 """How many chunks, blocks of a GIF, and boxes of an AVIF or HEIC are read; real files have a tenth of that at most."""
 

@@ -10,6 +10,8 @@ from classifier.detector.serving import bundle, heat_map
 from classifier.detector.serving.bundle import SHIPPED_ENCODERS, LoadedDetector
 from tests.pictures import photo
 
+pytestmark = pytest.mark.keras
+
 TINY = vit.Shape(blocks=4, width=24, heads=3, size=32, patch=8, hidden=48)
 SHIPPED = SHIPPED_ENCODERS / "clip-vit-b16-8.npz"
 

@@ -90,6 +90,12 @@ def test_ridge_finds_the_direction_and_the_closed_form_solution():
     assert bias == pytest.approx(float(middle - centre @ exact), abs=1e-4)
 
 
+def test_ridge_on_rows_that_are_all_alike_tells_nothing():
+    targets = np.array([1, -1, 1, 1], np.float32)
+    beta, bias = fit_ridge(np.ones((4, 3), np.float32), targets, np.ones(4, np.float32), penalty=0.1)
+    assert not beta.any() and bias == pytest.approx(0.5)
+
+
 def test_balance_gives_classes_the_same_weight_and_sources_the_root_of_their_size():
     rows = [Row("", "REAL", "big")] * 16 + [Row("", "REAL", "small")] * 4 + [Row("", "FAKE", "f")] * 5
     weights = balance(rows)

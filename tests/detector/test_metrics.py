@@ -78,7 +78,7 @@ def test_thresholds_keep_their_promise_on_the_data_they_were_fitted_on():
     scores = calibration.to_scores(targets + rng.normal(-0.5, 1.2, 4000))
     fake_below, real_above = calibration.fit_thresholds(targets, scores)
     assert fake_below < 0.5 < real_above
-    assert np.mean(scores[targets == 1] < fake_below) == pytest.approx(0.05, abs=0.005)
+    assert np.mean(scores[targets == 1] < fake_below) == pytest.approx(0.03, abs=0.005)
     assert np.mean(scores[targets == 0] > real_above) == pytest.approx(0.10, abs=0.005)
 
 

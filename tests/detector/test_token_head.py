@@ -7,6 +7,8 @@ from classifier.detector.data.manifest import Row
 from classifier.detector.training import linear, token_head
 from classifier.detector.training.feature_cache import FeatureCache
 
+pytestmark = pytest.mark.keras
+
 
 def rows_of(source, fake, real):
     labels = ["FAKE"] * fake + ["REAL"] * real

@@ -19,7 +19,7 @@ REPORT = {
     "n": 200,
     "overall": FIGURES,
     "intervals": {name: [value - 0.05, value + 0.05] for name, value in FIGURES.items()},
-    "decided": {"share": 0.6, "accuracy": 0.88},
+    "decided": {"share": 0.6, "accuracy": 0.88, "real_called_fake": 0.05, "fake_called_real": 0.1},
 }
 RELIABILITY = [
     {"low": low / 10, "high": low / 10 + 0.1, "n": 20, "fake": 1 - low / 10, "interval": [0.0, 1.0]}

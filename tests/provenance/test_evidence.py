@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from classifier.provenance import generators, jpeg
-from classifier.provenance import xmp as xmp_module
+from classifier.provenance.credits import made_by_ai
 from classifier.provenance.evidence import Evidence, clean
 from classifier.provenance.inspection import inspect
 from classifier.provenance.rules import RULES, decide, deciding
@@ -78,13 +78,13 @@ def test_a_source_type_that_iptc_does_not_know_is_no_evidence():
         ("Made with Google AI", "AI"),
         ("Edited with Google AI", "edited"),
         ("AI Generated", "AI"),
-        ("Mit KI erstellt", None),
+        ("Mit KI erstellt", "AI"),
         ("Aina Made", None),
         ("Kai Generated Pictures", None),
     ],
 )
 def test_credit_lines_count_by_whole_words(credit, direction):
-    assert xmp_module.made_by_ai(credit) == direction
+    assert made_by_ai(credit) == direction
     pieces = [p for p in inspect(files.saved("JPEG", xmp=files.xmp(photoshop_Credit=credit))) if p.kind == "iptc"]
     assert [piece.direction for piece in pieces] == ([direction] if direction else [])
 

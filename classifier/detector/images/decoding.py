@@ -1,6 +1,7 @@
 """Bytes → RGB pixels: the only place where image files are opened, for upload checks, serving and training alike."""
 
 import io
+import math
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from classifier.detector.errors import UnreadableImage
 
 pillow_heif.register_heif_opener()
+Image.MAX_IMAGE_PIXELS = 250_000_000  # Pillow refuses twice that at once; our own limits are checked before decoding
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
 """Pillow format names that are read. A JPEG with further pictures behind it (many phones) is reported as MPO."""
@@ -22,10 +24,16 @@ Source = str | Path | IO[bytes] | bytes
 
 @dataclass(frozen=True)
 class Limits:
-    """What is accepted. Pixels are counted as width × height before decoding, so that bombs are never unpacked."""
+    """What is accepted. Pixels are counted as width × height before decoding, so that bombs are never unpacked.
 
-    megapixels: float = 50
+    megapixels: the largest JPEG; above `whole` it is decoded at 1/2 … 1/8 of its size. Other formats, which
+    can't be, may have `whole`; progressive JPEGs, whose coefficients are all kept while decoding, `progressive`.
+    """
+
+    megapixels: float = 200
     smallest_side: int = 32
+    whole: float = 64
+    progressive: float = 110
 
 
 @dataclass(frozen=True)
@@ -59,11 +67,13 @@ def verify(source: Source, limits: Limits = Limits()) -> Header:
 
 
 def read_rgb(source: Source, limits: Limits = Limits()) -> Image.Image:
-    """Decode the first frame to an upright 8-bit RGB image (mode "RGB", width × height as displayed).
+    """Decode the first frame to an upright 8-bit RGB image (mode "RGB", width × height as displayed, smaller by a power
+    of two where a JPEG has more than `limits.whole` megapixels).
 
     EXIF orientation is applied first; 16-bit values are scaled, alpha is laid over white. Raises UnreadableImage.
     """
     with _open(source, limits) as image:
+        _scale_down(image, limits)
         _load(image)
         try:
             return to_rgb(ImageOps.exif_transpose(image))
@@ -74,13 +84,30 @@ def read_rgb(source: Source, limits: Limits = Limits()) -> Image.Image:
 def to_rgb(image: Image.Image) -> Image.Image:
     """Any Pillow mode → "RGB": 16-bit and float data scaled to 0–255, transparency composited over white."""
     if image.mode.startswith("I") or image.mode == "F":
-        values = np.asarray(image, dtype=np.float64)
-        top = 65535.0 if values.max(initial=0) > 255 else 255.0
-        return Image.fromarray((np.clip(values / top, 0, 1) * 255).astype(np.uint8)).convert("RGB")
+        values = np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=0, neginf=0)
+        scaled = np.clip(values / _white(values, image.mode == "F"), 0, 1)
+        return Image.fromarray((scaled * 255 + 0.5).astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
     return image.convert("RGB")
+
+
+def _white(values: np.ndarray, real: bool) -> float:
+    """The value that stands for white. Real numbers run to 1, with a few highlights beyond, unless most of them are
+    larger."""
+    if real and float(np.quantile(values[:: max(1, values.shape[0] // 512)], 0.99)) <= 1.5:
+        return 1.0
+    return 65535.0 if values.max(initial=0) > 255 else 255.0
+
+
+def _scale_down(image: Image.Image, limits: Limits) -> None:
+    """Let a JPEG that is too large to be unpacked whole be decoded at half, a quarter or an eighth of its size."""
+    scale = 1
+    while image.width * image.height / scale**2 > limits.whole * 1_000_000 and scale < 8:
+        scale *= 2
+    if scale > 1:
+        image.draft("RGB", (image.width // scale, image.height // scale))
 
 
 def _open(source: Source, limits: Limits) -> Image.Image:
@@ -102,25 +129,74 @@ def _open(source: Source, limits: Limits) -> Image.Image:
     return image
 
 
+OTHER_FORMATS: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"\xff\x0a", "a JPEG XL picture"),
+    (0, b"\x00\x00\x00\x0cJXL ", "a JPEG XL picture"),
+    (0, b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 picture"),
+    (0, b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
+    (0, b"II\xbc\x01", "a JPEG XR picture"),
+    (0, b"8BPS", "a Photoshop document"),
+    (0, b"II*\x00\x10\x00\x00\x00CR", "a camera's raw file"),
+    (0, b"FUJIFILMCCD-RAW", "a camera's raw file"),
+    (0, b"IIU\x00", "a camera's raw file"),
+    (0, b"IIRO", "a camera's raw file"),
+    (4, b"ftypcrx ", "a camera's raw file"),
+    (4, b"ftypqt", "a video"),
+    (4, b"ftypisom", "a video"),
+    (4, b"ftypmp42", "a video"),
+    (0, b"II*\x00", "a TIFF of a kind we can't decode"),
+    (0, b"MM\x00*", "a TIFF of a kind we can't decode"),
+)
+"""(where, bytes, what it is) of files that people send and we don't decode."""
+RAW_TAGS = (50706, 50740)  # DNGVersion, DNGPrivateData
+REDUCED = 254  # NewSubfileType: 1 means that the first picture is a preview of another one
+
+
 def _not_an_image(stream: str | Path | IO[bytes]) -> UnreadableImage:
-    size = Path(stream).stat().st_size if isinstance(stream, str | Path) else stream.seek(0, io.SEEK_END)
-    if size == 0:
+    if isinstance(stream, str | Path):
+        with Path(stream).open("rb") as file:
+            begin = file.read(64)
+    else:
+        stream.seek(0)
+        begin = stream.read(64)
+    if not begin:
         return UnreadableImage("empty", "the file is empty")
+    for at, mark, name in OTHER_FORMATS:
+        if begin[at : at + len(mark)] == mark:
+            return UnreadableImage("format", f"it is {name}, which we can't read; export it as JPEG")
     return UnreadableImage("format", "it is not an image in a format we read")
 
 
 def _check_size(image: Image.Image, limits: Limits) -> None:
     width, height = image.size
-    if width * height > limits.megapixels * 1_000_000:
+    largest, kind = _largest(image, limits)
+    if width * height > largest * 1_000_000:
         image.close()
-        raise UnreadableImage(
-            "too_many_pixels", f"it has {width * height / 1e6:.0f} megapixels; the limit is {limits.megapixels:g}"
-        )
+        has = math.ceil(width * height / 100_000) / 10
+        raise UnreadableImage("too_many_pixels", f"it has {has:.1f} megapixels; the limit {kind}is {largest:g}")
     if min(width, height) < limits.smallest_side:
         image.close()
         raise UnreadableImage(
             "too_small", f"it is {width} × {height} pixels; each side must have at least {limits.smallest_side}"
         )
+    if image.format == "TIFF" and _is_raw(image):
+        image.close()
+        raise UnreadableImage("format", "it is a camera's raw file, which we can't read; export it as JPEG")
+
+
+def _largest(image: Image.Image, limits: Limits) -> tuple[float, str]:
+    """The limit in megapixels for a picture of this kind, and the words for the kind."""
+    if image.format not in ("JPEG", "MPO"):
+        return min(limits.whole, limits.megapixels), "for this format "
+    if image.info.get("progressive"):
+        return min(limits.progressive, limits.megapixels), "for progressive JPEGs "
+    return limits.megapixels, ""
+
+
+def _is_raw(image: Image.Image) -> bool:
+    """DNG and other raw files of TIFF's family begin with a preview that is no picture to judge."""
+    tags = getattr(image, "tag_v2", {})
+    return any(tag in tags for tag in RAW_TAGS) or (tags.get(REDUCED) == 1 and 330 in tags)
 
 
 def _load(image: Image.Image) -> None:

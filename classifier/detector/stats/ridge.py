@@ -33,6 +33,7 @@ def fit_ridge(x: Array, targets: Array, weights: Array, penalty: float) -> tuple
     share = weights / weights.sum()
     centre, middle = share @ x, float(share @ targets)
     strength = penalty * float(weights @ np.square(x - centre).sum(axis=1)) / len(x)
+    strength = strength or 1.0  # rows that are all alike tell nothing: every coefficient becomes zero
     if x.shape[1] <= DIRECT:
         scaled = (x - centre) * np.sqrt(weights)[:, None]
         gram = scaled.T @ scaled

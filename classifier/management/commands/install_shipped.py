@@ -9,7 +9,8 @@ from classifier.registry import detectors
 class Command(BaseCommand):
     help = (
         "Register the detector that comes with the code and make it the active one, unless staff promoted another. "
-        "`make run` does this itself; elsewhere run it after migrate."
+        "`make run` does this itself; elsewhere run it after migrate. "
+        "Example: manage.py install_shipped"
     )
 
     def handle(self, *args: Any, **options: Any) -> None:

