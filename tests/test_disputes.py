@@ -177,7 +177,7 @@ def test_the_sweep_deletes_what_is_past_its_time(picture, tiny, settings):
 
 @pytest.fixture
 def declared(upload, alice):
-    exif = files.exif("stability.ai", "Canon", "EOS", place=True)
+    exif = files.exif("stability.ai", place=True)
     upload(("castle.jpg", encoded(photo(200, 160), "JPEG", exif=exif)))
     return factories.judged(Image.objects.get(owner=alice))
 
