@@ -22,7 +22,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from classifier.intake import neighbours
-from classifier.models import Detector, Image
+from classifier.models import Image
 from classifier.registry import detectors
 from tests import factories, pictures
 from tests.stack import Stack
@@ -74,9 +74,11 @@ def own_files(settings, tmp_path):
 
 
 @pytest.fixture(autouse=True)
-def installed(request):
+def installed(request, own_files):
     """What the launcher does before anything else, for tests with a database; not for those marked `fresh`."""
     marks = {mark.name for mark in request.node.iter_markers()}
+    if "tiny" in request.fixturenames:
+        return
     if {"db", "django_db", "transactional_db"} & (set(request.fixturenames) | marks) and "fresh" not in marks:
         request.getfixturevalue("transactional_db" if "transactional_db" in request.fixturenames else "db")
         detectors.install_shipped()
@@ -216,8 +218,7 @@ def tiny_bundle(tmp_path_factory):
 def tiny(tiny_bundle, settings, db):
     """The quick detector instead of the shipped one."""
     settings.SHIPPED_DETECTORS = tiny_bundle
-    if Detector.objects.exists():
-        detectors.install_shipped()
+    detectors.install_shipped()
 
 
 @pytest.fixture(scope="session")

@@ -64,6 +64,25 @@ def test_the_shipped_bundle_is_complete_and_honest(detector):
     assert sum(path.stat().st_size for path in folder.iterdir()) < 30e6
 
 
+def test_the_thorough_bundle_is_complete_and_honest(settings):
+    from classifier.detector.networks import encoder_file
+    from classifier.detector.serving import bundle
+    from classifier.registry import detectors
+
+    folder = detectors.shipped_folder("thorough")
+    card = bundle.read_card(folder)
+    report = card.report
+    assert sum(row["real"] + row["fake"] for row in report["sources"]) == report["n"]
+    assert sum(row["n"] for row in card.reliability) == report["n"]
+    assert "trivial features" in report["baselines"] and {"clean", "web", "hard"} == set(report["tiers"])
+    assert 0.5 < report["headline"]["mean"]["auroc"] < 1 and len(report["headline"]["folds"]) == 15
+    text = (folder / "MODEL_CARD.md").read_text()
+    for wanted in ("It must not be used", "Known failures", "Headline", str(report["overall"]["auroc"])):
+        assert wanted in text
+    encoder = encoder_file.find(bundle.encoder_folders(folder), card.encoder)
+    assert encoder.stat().st_size + sum(path.stat().st_size for path in folder.iterdir()) < 75e6
+
+
 def test_another_shipped_version_replaces_the_shipped_one_but_never_a_promoted_one(db, settings, tmp_path):
     import json
     import shutil

@@ -9,8 +9,8 @@ import csv
 
 import pytest
 
-from classifier.detector.decoding import read_rgb
 from classifier.detector.errors import UnreadableImage
+from classifier.detector.images.decoding import read_rgb
 from classifier.provenance.inspection import inspect
 from classifier.provenance.rules import decide
 from tests.provenance.test_metadata_files import FOLDER as METADATA
