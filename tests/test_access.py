@@ -29,7 +29,6 @@ OWN_PAGES = {
     "history": "get",
     "history_csv": "get",
     "compare": "get",
-    "metrics": "get",
     "history_delete": "post",
     "history_again": "post",
     "my_data": "post",
@@ -88,6 +87,12 @@ def test_pages_without_an_image_want_a_log_in(name, client, as_alice, db):
     assert anonymous.status_code == 302 and anonymous.url.startswith("/accounts/login/")
     assert consume(getattr(as_alice, OWN_PAGES[name])(reverse(name))) in (200, 302)
     assert as_alice.put(reverse(name)).status_code == 405
+
+
+@pytest.mark.parametrize("name", [name for name, method in (IMAGE_PAGES | OWN_PAGES).items() if method == "get"])
+def test_head_answers_where_get_does(name, classified, as_alice):
+    url = url_of(name, classified) if name in IMAGE_PAGES else reverse(name)
+    assert consume(as_alice.head(url)) == consume(as_alice.get(url)) < 400
 
 
 @pytest.mark.parametrize("name", IMAGE_PAGES)

@@ -45,7 +45,7 @@ def test_log_in_attempts_are_limited(client, alice):
         client.post("/accounts/login/", {"login": "alice", "password": "wrong"})
     response = client.post("/accounts/login/", {"login": "alice", "password": "alice-password-1"})
     assert response.status_code == 200
-    assert "Too many failed login attempts" in response.content.decode()
+    assert "Too many failed attempts to log in. Wait 5 minutes, then try again" in response.content.decode()
 
 
 def test_the_admins_log_in_is_the_same_limited_one(client, db):

@@ -177,7 +177,7 @@ def test_the_sweep_deletes_what_is_past_its_time(picture, tiny, settings):
 
 @pytest.fixture
 def declared(upload, alice):
-    exif = files.exif("stability.ai", "Canon", "EOS", place=True)
+    exif = files.exif("stability.ai", place=True)
     upload(("castle.jpg", encoded(photo(200, 160), "JPEG", exif=exif)))
     return factories.judged(Image.objects.get(owner=alice))
 
@@ -217,8 +217,21 @@ def test_a_link_that_ended_shows_nothing(declared, as_alice, ended, django_captu
         as_alice.post(reverse("image_delete", args=[declared.uuid]))
     else:
         as_alice.post(reverse("image_again", args=[declared.uuid]))
-    for name in ("shared", "shared_preview", "shared_pdf"):
+    for name in ("shared_preview", "shared_pdf"):
         assert Client().get(reverse(name, args=[token])).status_code == 404
+    response = Client().get(reverse("shared", args=[token]))
+    assert response.status_code == (410 if ended in ("expired", "revoked") else 404)
+    assert ("The person who shared this report revoked the link" in text_of(response)) == (response.status_code == 410)
+    assert declared.name not in text_of(response)
+
+
+def test_the_shared_page_leads_with_the_credential_and_folds_the_second_opinion(declared, as_alice):
+    link = share(as_alice, declared)
+    page = text_of(Client().get(reverse("shared", args=[link.token])))
+    order = ["evidence credential FAKE", "This decided the verdict", "A second opinion", "Score 0."]
+    places = [page.split("<body")[1].index(words) for words in order]
+    assert places == sorted(places)
+    assert 'property="og:title" content="AI-generated: castle.jpg"' in page and "og:image" in page
 
 
 def test_links_are_long_different_and_bounded_in_time(declared, as_alice, settings):

@@ -38,7 +38,8 @@ def test_a_declaration_in_the_file_decides_and_the_score_stands_beside_it(judged
     assert image.verdict.score == image.score and image.verdict.outcome in ("REAL", "FAKE", "INCONCLUSIVE")
     page = page_of(image, as_alice)
     assert 'class="result FAKE"' in page and "This decided the verdict, not the pixels." in page
-    assert "What the detector made of the pixels alone" in page
+    assert "A second opinion: what the pixels look like" in page and "How we know" not in page
+    assert page.index('class="evidence credential FAKE"') < page.index('<details class="know') < page.index("Score 0.")
     for wanted in ("Declares", "AUTOMATIC1111", "a lighthouse, (oil:1.2)", "dreamer_v3", "4242"):
         assert wanted in page
 

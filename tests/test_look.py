@@ -93,3 +93,18 @@ def test_every_icon_that_is_used_is_in_the_sprite():
     from classifier.templatetags.verdicts import ICONS
 
     assert used | set(ICONS.values()) <= sprite and len(used) > 10
+
+
+@pytest.mark.parametrize("name", ["light", "dark"])
+def test_a_button_that_deletes_is_readable_in_a_menu_too(name):
+    colours = theme(name)
+    assert contrast(colours["danger"], colours["on-danger"]) >= 4.5
+    plain = CSS.index(".menu .sheet button {")
+    own = re.search(r"\.menu \.sheet button\.btn-danger[^{]*\{([^}]*)\}", CSS)
+    assert own.start() > plain and "background: var(--danger)" in own[1] and "color: var(--on-danger)" in own[1]
+
+
+def test_there_is_a_favicon_for_each_verdict():
+    from classifier.templatetags.verdicts import ICONS
+
+    assert all((ROOT / f"static/favicon-{outcome.lower()}.svg").is_file() for outcome in ICONS)

@@ -9,10 +9,10 @@ def test_the_three_figures_of_the_original_project_and_the_sources(as_alice, det
     page = as_alice.get("/metrics/").content.decode()
     report = detector.card["report"]
     for name in ("accuracy", "precision", "recall"):
-        assert f"{round(report['overall'][name] * 100)}\xa0%" in page
+        assert f"{round(report['overall'][name] * 100)}%" in page
     for source in report["sources"]:
         assert source["source"] in page
-    assert "50 % would be a coin toss" in page and detector.version in page
+    assert "50% would be a coin toss" in page and detector.version in page
     assert "does not say how likely a single verdict is right" in page
     for name, baseline in report["baselines"].items():
         assert name in page and f"<td>{baseline['headline']['auroc']:.2f}</td>" in page
@@ -98,3 +98,22 @@ def test_another_shipped_version_replaces_the_shipped_one_but_never_a_promoted_o
     own = Detector.objects.create(version="own", architecture="cnn32", sha256="0" * 64)
     detectors.switch_to(own)
     assert detectors.install_shipped() == own == detectors.active()
+
+
+def test_everybody_may_read_it_and_three_sentences_come_first(client, detector):
+    page = client.get("/metrics/").content.decode()
+    figures = detector.card["report"]["headline"]["decided"]
+    first, rest = page.split("For experts")
+    wrong = round(100 * figures["real_called_fake"])
+    assert f"Of 100 real photographs, about {wrong} are wrongly called AI-generated." in first
+    assert first.count("<li>Of 100") == 3 and "AUROC" not in first and "AUROC" in rest
+    assert 'href="/metrics/"' in client.get("/").content.decode()
+
+
+def test_a_report_without_those_figures_has_no_such_sentences(client, detector):
+    report = {key: value for key, value in detector.card["report"].items() if key != "headline"}
+    Detector.objects.update(card={**detector.card, "report": report})
+    assert "Of 100 real photographs, about" in client.get("/metrics/").content.decode()
+    Detector.objects.update(card={**detector.card, "report": {**report, "decided": {"share": 0.5, "accuracy": 0.6}}})
+    page = client.get("/metrics/")
+    assert page.status_code == 200 and "In plain words" not in page.content.decode()

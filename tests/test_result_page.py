@@ -8,8 +8,8 @@ from django.urls import reverse
 from classifier.models import Detector, Image, State, Verdict
 
 SENTENCES = {
-    "REAL": "The detector found no sign of generation",
-    "FAKE": "look more like those of generated images",
+    "REAL": "Looks like a photograph.",
+    "FAKE": "Probably AI-generated.",
     "INCONCLUSIVE": "The detector can't tell.",
 }
 ICONS = {"REAL": "#camera", "FAKE": "#stars", "INCONCLUSIVE": "#question-circle"}
@@ -42,12 +42,60 @@ def test_stability_is_shown_where_it_was_measured(picture, detector, as_alice):
         assert wanted in page
 
 
-def test_what_a_score_has_meant_so_far_is_said_as_a_measured_frequency(picture, detector, as_alice):
+@pytest.mark.parametrize(
+    ("outcome", "score", "place", "words"),
+    [
+        (
+            "FAKE",
+            0.02,
+            0,
+            "Probably AI-generated. Of 100 pictures that score like this, about {fake} were AI-generated",
+        ),
+        ("REAL", 0.99, -1, "Looks like a photograph. Of 100 pictures that score like this, about {real} were real"),
+    ],
+)
+def test_one_sentence_says_one_measured_number_for_the_named_class(
+    picture, detector, as_alice, outcome, score, place, words
+):
+    give_verdict(picture, outcome, score)
+    row = detector.card["reliability"][place]
+    wanted = words.format(fake=round(100 * row["fake"]), real=round(100 * (1 - row["fake"])))
+    page = unescape(as_alice.get(picture.get_absolute_url()).content.decode())
+    assert wanted in page and f"(n = {row['n']}, collections the detector never saw)" in page
+    assert page.count("Of 100 pictures") == 1
+
+
+@pytest.mark.parametrize(("fake", "words"), [(1.0, "about 99 were AI"), (0.0, "about 1 were AI")])
+def test_the_number_never_claims_certainty(picture, detector, as_alice, fake, words):
+    Detector.objects.update(card={**detector.card, "reliability": [{"low": 0.0, "high": 1.0, "n": 9, "fake": fake}]})
     give_verdict(picture, "FAKE", 0.02)
-    row = detector.card["reliability"][0]
+    assert words in as_alice.get(picture.get_absolute_url()).content.decode()
+
+
+def test_an_inconclusive_verdict_says_where_it_leans_and_what_to_do_next(picture, detector, as_alice):
+    give_verdict(picture, "INCONCLUSIVE", 0.32, reason="between")
+    page = unescape(as_alice.get(picture.get_absolute_url()).content.decode())
+    assert "Leans towards AI-generated" in page and "were AI-generated (n =" in page
+    give_verdict(picture, "INCONCLUSIVE", 0.49, reason="between")
+    assert "Leans towards" not in as_alice.get(picture.get_absolute_url()).content.decode(), "49 of 100"
+    assert "What you can do next" in page and "tineye.com" in page
+    assert reverse("image_dispute", args=[picture.uuid]) in page
+
+
+@pytest.mark.parametrize("reason", ["small", "graphic", "compressed", "unstable"])
+def test_a_picture_that_can_not_be_judged_gets_no_number_and_no_leaning(picture, detector, as_alice, reason):
+    give_verdict(picture, "INCONCLUSIVE", 0.32, reason=reason)
+    page = unescape(as_alice.get(picture.get_absolute_url()).content.decode())
+    assert "Of 100 pictures" not in page and "Leans towards" not in page and "What you can do next" in page
+
+
+def test_everything_but_the_answer_folds_under_how_we_know(picture, detector, as_alice):
+    give_verdict(picture, "REAL", 0.91, stability={"JPEG 85": 0.88})
     page = as_alice.get(picture.get_absolute_url()).content.decode()
-    told = f"Of {row['n']} held-out images with a score like this, <strong>{round(row['fake'] * 100)}\xa0%</strong>"
-    assert told in page
+    answer, folded = page.split('<details class="know mt-4"><summary>How we know</summary>')
+    folded, after = folded.split("</details>", 1)
+    for wanted in ("Score 0.91", "JPEG 85", detector.version, "in 42 ms", "How it was measured"):
+        assert wanted in folded and wanted not in answer and wanted not in after
 
 
 @pytest.mark.parametrize(("outcome", "score"), [("REAL", 0.91), ("FAKE", 0.08), ("INCONCLUSIVE", 0.52)])
@@ -123,8 +171,31 @@ def test_deleting_removes_row_verdict_and_files(classified, as_alice, settings, 
     assert not [path for path in settings.MEDIA_ROOT.rglob("*") if path.is_file()]
 
 
-def test_the_page_says_the_measured_figure_beside_the_verdict(classified, as_alice, detector):
-    decided = detector.card["report"]["decided"]
-    share, right = (round(decided[key] * 100) for key in ("share", "accuracy"))
-    words = f"it decided {share}\xa0%, and {right}\xa0% of those rightly"
-    assert words in as_alice.get(classified.get_absolute_url()).content.decode()
+def test_the_measured_figure_beside_the_verdict_is_the_strict_one(classified, as_alice, detector):
+    report = {**detector.card["report"], "headline": {"decided": {"share": 0.31, "accuracy": 0.67}}}
+    Detector.objects.update(card={**detector.card, "report": report})
+    page = as_alice.get(classified.get_absolute_url()).content.decode()
+    assert "it decided 31% of the pictures, and 67% of those correctly" in page
+    assert f"{round(report['decided']['accuracy'] * 100)}%" not in page
+
+
+def test_all_of_the_page_arrives_with_the_verdict(classified, as_alice):
+    response = as_alice.get(reverse("image_status", args=[classified.uuid]), {"seen": "waiting-1"})
+    arrived = response.content.decode()
+    names = ("dispute", "again", "share", "consent", "delete", "original")
+    wanted = [reverse(f"image_{name}", args=[classified.uuid]) for name in names]
+    wanted += [reverse("report_pdf", args=[classified.uuid]), "csrfmiddlewaretoken"]
+    assert [one for one in wanted if one not in arrived] == []
+    assert "<title>AI-generated: holiday.jpg" in arrived and "<html" not in arrived
+    assert 'href="/static/favicon-fake.svg" hx-swap-oob="true"' in arrived
+    assert "Verdict: AI-generated." in arrived
+
+
+def test_title_and_favicon_say_the_verdict(classified, as_alice):
+    page = as_alice.get(classified.get_absolute_url()).content.decode()
+    assert "<title>AI-generated: holiday.jpg" in page and "favicon-fake.svg" in page
+
+
+def test_the_title_of_a_waiting_image_says_so(picture, as_alice):
+    page = as_alice.get(picture.get_absolute_url()).content.decode()
+    assert "<title>Waiting…: holiday.jpg" in page and "logo.svg" in page

@@ -27,10 +27,9 @@ KINDS = {
     "software": "Editing",
     "jpeg": "JPEG history",
 }
-NARROW = "\u00a0"  # no line breaks between figure and sign
 ICONS = {"REAL": "camera", "FAKE": "stars", "INCONCLUSIVE": "question-circle"}
 SENTENCES = {
-    "REAL": "The detector found no sign of generation in the pixels.",
+    "REAL": "It looks like a photograph.",
     "FAKE": "The pixels look more like those of generated images than of photographs.",
 }
 LEANING = {
@@ -45,6 +44,12 @@ def icon(name: str, css: str = "") -> SafeString:
     return format_html(
         '<svg class="icon {}" aria-hidden="true"><use href="{}#{}"></use></svg>', css, static("icons.svg"), name
     )
+
+
+@register.filter
+def favicon(outcome: str) -> str:
+    """The address of the icon that the browser's tab shows for a verdict."""
+    return static(f"favicon-{outcome.lower()}.svg")
 
 
 @register.filter
@@ -93,12 +98,6 @@ def kind_words(kind: str) -> str:
 
 
 @register.filter
-def warns(piece: Any) -> bool:
-    """Whether a piece of evidence says that something is wrong with the file."""
-    return piece.details.get("state") == "invalid" or "unreadable" in piece.details
-
-
-@register.filter
 def detail_lines(details: dict[str, Any], is_owner: bool = False) -> list[tuple[str, str]]:
     """Names and texts of details; a place and a time only for the owner."""
     lines = []
@@ -123,14 +122,14 @@ def leaning(score: float) -> str:
 
 
 @register.filter
-def percent(share: float | None) -> str:
+def percent(share: float | str | None) -> str:
     """Whole per cent in words that never claim certainty; a dash where nothing could be measured."""
-    if share is None:
+    if not isinstance(share, int | float):  # a template gives "" for what a card lacks
         return "–"
     value = round(share * 100)
     if value > 99:
-        return f"over 99{NARROW}%"
-    return f"under 1{NARROW}%" if value < 1 else f"{value}{NARROW}%"
+        return "over 99%"
+    return "under 1%" if value < 1 else f"{value}%"
 
 
 @register.filter

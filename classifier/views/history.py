@@ -5,7 +5,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.template.defaultfilters import pluralize
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from classifier.forms.filtering import HistoryFilter
 from classifier.intake import retention, submitting
@@ -31,7 +31,7 @@ def _filtered(request: HttpRequest) -> HistoryFilter:
 
 
 @login_required
-@require_GET
+@require_safe
 def history(request: HttpRequest) -> HttpResponse:
     chosen = _filtered(request)
     page = listing.page_of(chosen, request.GET)
@@ -39,7 +39,7 @@ def history(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-@require_GET
+@require_safe
 def history_csv(request: HttpRequest) -> StreamingHttpResponse:
     """The filtered list, all pages of it."""
     images = listing.all_of(_filtered(request))
@@ -66,7 +66,7 @@ def history_again(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-@require_GET
+@require_safe
 def compare(request: HttpRequest) -> HttpResponse:
     """Own images side by side, in the order they were uploaded."""
     images = _chosen(request).select_related("verdict__detector").prefetch_related("evidence").order_by("pk")

@@ -18,7 +18,7 @@ from classifier.models import Image
 NEWS_DAYS = 14
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def home(request: HttpRequest) -> HttpResponse:
     """Landing page for strangers, upload for people who are signed in."""
     if not request.user.is_authenticated:

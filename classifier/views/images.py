@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import cache_control
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseStopPolling
 
 from classifier.forms.saying import DisputeForm
@@ -31,33 +31,23 @@ HEAT_AWAITED = timedelta(minutes=2)
 
 
 @login_required
-@require_GET
+@require_safe
 def image(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    found = visible_image(request, uuid)
-    context = _result(request, found)
-    is_owner = context["is_owner"]
-    context |= {
-        "dispute": found.disputes.first(),
-        "share": Share.objects.open().filter(image=found).first() if is_owner else None,
-        "share_days": settings.SHARE_DAYS,
-        "newer_detector": is_owner and found.verdict is not None and not found.verdict.detector.active,
-    }
-    return render(request, "classifier/image.html", context)
+    return render(request, "classifier/image.html", _page(request, visible_image(request, uuid)))
 
 
 @member_or_reload
-@require_GET
+@require_safe
 def image_status(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """The polled fragment; nothing is sent while nothing has changed."""
-    found = visible_image(request, uuid)
-    context = _result(request, found)
+    """The polled fragment, all of the page that a verdict changes; nothing is sent while nothing has changed."""
+    context = _page(request, visible_image(request, uuid))
     if request.GET.get("seen") == context["seen"]:
         return HttpResponse(status=NOTHING_CHANGED)
-    return render(request, "classifier/_result.html", context)
+    return render(request, "classifier/_status.html", context)
 
 
 @member_or_reload
-@require_GET
+@require_safe
 def image_card(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """The same for one card of the history."""
     found = visible_image(request, uuid)
@@ -66,8 +56,20 @@ def image_card(request: HttpRequest, uuid: UUID) -> HttpResponse:
     return render(request, "classifier/_card.html", {"image": found, "selectable": "selectable" in request.GET})
 
 
+def _page(request: HttpRequest, found: Image) -> dict[str, Any]:
+    """What the page shows, whether it is opened or arrives by polling."""
+    context = _result(request, found)
+    is_owner = context["is_owner"]
+    return context | {
+        "dispute": found.disputes.first(),
+        "share": Share.objects.open().filter(image=found).first() if is_owner else None,
+        "share_days": settings.SHARE_DAYS,
+        "newer_detector": is_owner and found.verdict is not None and not found.verdict.detector.active,
+    }
+
+
 def _result(request: HttpRequest, found: Image) -> dict[str, Any]:
-    """What the polled fragment shows; the page around it adds its own."""
+    """The picture and its verdict."""
     position = found.queue_position() if found.state == "waiting" else 0
     if found.state == "done":
         prefetch_related_objects([found], "evidence")  # the cards, the sentence and the warning all read it
@@ -81,7 +83,7 @@ def _result(request: HttpRequest, found: Image) -> dict[str, Any]:
 
 
 @login_required
-@require_GET
+@require_safe
 @cache_control(private=True, max_age=86400, immutable=True)
 def image_file(request: HttpRequest, uuid: UUID, kind: str) -> HttpResponseBase:
     """Copies without metadata are shown inline; the original is only ever a download, for its owner."""
@@ -95,7 +97,7 @@ def image_file(request: HttpRequest, uuid: UUID, kind: str) -> HttpResponseBase:
 
 
 @member_or_reload
-@require_GET
+@require_safe
 def image_heat_toggle(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """The switch for the heat map, which is drawn a moment after the verdict."""
     found = visible_image(request, uuid)
@@ -141,7 +143,7 @@ def image_consent(request: HttpRequest, uuid: UUID) -> HttpResponse:
 
 
 @login_required
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def image_dispute(request: HttpRequest, uuid: UUID) -> HttpResponse:
     found = own_image(request, uuid)
     form = DisputeForm(request.POST if request.method == "POST" else None)

@@ -1,15 +1,16 @@
 """How good the active detector is, with its plots."""
 
-from django.contrib.auth.decorators import login_required
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from classifier.detector.measuring import model_card, plots
 from classifier.models import Detector
 
 HEADLINE = (
-    ("accuracy", "Accuracy", "of all images were told right"),
+    ("accuracy", "Accuracy", "of all images were classified correctly"),
     ("precision", "Precision", "of those called real were real"),
     ("recall", "Recall", "of the real ones were called real"),
 )
@@ -26,12 +27,31 @@ def plots_of(detector: Detector) -> list[tuple[str, str, str]]:
     return [plot for plot in PLOTS if plots.draw(detector.card.get("report", {}), plot[0])]
 
 
-@login_required
-@require_GET
+def everybody(report: dict[str, Any]) -> list[str]:
+    """What the figures mean, without any of their names; from the strictest test that there is."""
+    figures = (report.get("headline") or {}).get("decided") or report.get("decided") or {}
+    if not {"real_called_fake", "fake_called_real", "share"} <= figures.keys():
+        return []
+    wrong, missed = _of_hundred(figures["real_called_fake"]), _of_hundred(figures["fake_called_real"])
+    return [
+        f"Of 100 real photographs, {wrong} are wrongly called AI-generated.",
+        f"Of 100 AI-generated pictures, {missed} are wrongly called real photographs.",
+        f"Of 100 pictures, {_of_hundred(1 - figures['share'])} get no answer but “inconclusive”, instead of a guess.",
+    ]
+
+
+def _of_hundred(share: float) -> str:
+    """Never none and never all: nothing that was measured is certain."""
+    count = round(100 * share)
+    return "fewer than 1" if count < 1 else "more than 99" if count > 99 else f"about {count}"
+
+
+@require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     detector = Detector.objects.active()
     if detector is None:
         return render(request, "classifier/no_detector.html", status=503)
     context = {"detector": detector, "headline": HEADLINE, "plots": plots_of(detector)}
+    context |= {"everybody": everybody(detector.card.get("report", {}))}
     context |= {"failures": model_card.FAILURES, "misuse": model_card.MISUSE}
     return render(request, "classifier/metrics.html", context)

@@ -9,7 +9,7 @@ from django.db.models import prefetch_related_objects
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import cache_control, never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from classifier.forms.saying import ShareForm
 from classifier.models import Image, Share, State
@@ -17,6 +17,8 @@ from classifier.results import report, sharing
 from classifier.results.pdf import as_pdf
 from classifier.templatetags.verdicts import conclusion
 from classifier.views.access import own_image, stored_file
+
+GONE = 410
 
 
 def _done(image: Image) -> Image:
@@ -27,7 +29,7 @@ def _done(image: Image) -> Image:
 
 
 @login_required
-@require_GET
+@require_safe
 def report_json(request: HttpRequest, uuid: UUID) -> JsonResponse:
     found = _done(own_image(request, uuid))
     response = JsonResponse(report.as_dict(found, private=True), json_dumps_params={"indent": 1, "ensure_ascii": False})
@@ -36,7 +38,7 @@ def report_json(request: HttpRequest, uuid: UUID) -> JsonResponse:
 
 
 @login_required
-@require_GET
+@require_safe
 def report_pdf(request: HttpRequest, uuid: UUID) -> HttpResponse:
     return _pdf(_done(own_image(request, uuid)), private=True)
 
@@ -70,7 +72,7 @@ def image_unshare(request: HttpRequest, uuid: UUID) -> HttpResponse:
 
 
 def _shared(token: str) -> Image:
-    """The image behind an open link; expired, revoked and invented ones all look the same."""
+    """The image behind an open link; everything else is not found."""
     shares = Share.objects.open().select_related("image__verdict__detector")
     return _done(get_object_or_404(shares, token=token).image)
 
@@ -84,22 +86,24 @@ def _unlisted(response: Response) -> Response:
     return response
 
 
-@require_GET
+@require_safe
 @never_cache
 def shared(request: HttpRequest, token: str) -> HttpResponse:
     """The report for people without an account: no original, no place, no way to the owner."""
+    if sharing.was_shared(token):
+        return _unlisted(render(request, "classifier/share_ended.html", status=GONE))
     found = _shared(token)
     context = {"image": found, "report": report.as_dict(found, private=False), "token": token}
     return _unlisted(render(request, "classifier/shared.html", context))
 
 
-@require_GET
+@require_safe
 @cache_control(private=True, no_store=True)
 def shared_preview(request: HttpRequest, token: str) -> HttpResponseBase:
     return _unlisted(stored_file(_shared(token).display, content_type="image/jpeg"))
 
 
-@require_GET
+@require_safe
 @never_cache
 def shared_pdf(request: HttpRequest, token: str) -> HttpResponse:
     return _unlisted(_pdf(_shared(token), private=False))

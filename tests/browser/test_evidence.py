@@ -66,12 +66,12 @@ def test_evidence_dispute_report_link_and_consent(page, browser, stack, two):
     assert stranger.locator(".picture img").evaluate("image => image.naturalWidth") > 0
     page.get_by_role("button", name="Revoke the link").click()
     page.get_by_text("Revoked").wait_for()
-    assert stranger.goto(link).status == 404
+    assert stranger.goto(link).status == 410
     page.get_by_role("button", name="Make a link").click()
     link = page.locator("#link").input_value()
     ended = "from classifier.models import Share; from django.utils import timezone; "
     stack.ask(ended + "Share.objects.update(expires_at=timezone.now())")
-    assert stranger.goto(link).status == 404
+    assert stranger.goto(link).status == 410
     stranger.context.close()
 
     page.get_by_role("link", name="Dispute").click()
