@@ -1,5 +1,7 @@
 """Training runs: asked for in the administration, done by the trainer, watched, cancelled, resumed."""
 
+import errno
+
 import pytest
 from django.contrib.auth.models import Permission
 from django.utils import timezone
@@ -177,6 +179,22 @@ def test_an_unexpected_error_is_logged_and_told_without_its_insides(version, mon
     trainer.work()
     run.refresh_from_db()
     assert run.state == "failed" and run.error == trainer.UNEXPECTED and "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.postgres
+def test_a_full_disk_fails_no_training_run(version, monkeypatch, settings):
+    run = ask(version)
+
+    def full(*rest):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("classifier.worker.candidates.train_rows", full)
+        for _ in range(settings.MAX_ATTEMPTS + 1):
+            assert trainer.work() == 1 and trainer.work() == 0, "not at once"
+            TrainingRun.objects.update(not_before=None)
+    run.refresh_from_db()
+    assert (run.state, run.attempts, run.error) == ("waiting", 0, "")
 
 
 @pytest.mark.postgres
