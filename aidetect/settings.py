@@ -120,6 +120,7 @@ CELERY_TASK_ROUTES = {"classifier.train_waiting": {"queue": "training"}}
 CELERY_WORKER_POOL = "prefork"  # solo and thread pools ignore time limits
 CELERY_WORKER_CONCURRENCY = 1  # TensorFlow uses all cores already; scale by processes
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_LOST_WAIT = 1.0  # seconds until the task of a child that was killed makes room for the next one
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 2000
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 

@@ -4,7 +4,7 @@ from celery import shared_task
 from django.conf import settings
 from django.core.management import call_command
 
-from classifier.models import Image, Measurement, TrainingRun
+from classifier.models import Measurement, TrainingRun, claims
 
 LIMIT = 300
 """Seconds after which a child is killed as stuck; its rows are released and tried again, one at a time."""
@@ -22,7 +22,10 @@ def classify_pending() -> int:
 def train_waiting() -> int:
     """Training runs and measurements that wait; on a queue, and so in a worker, of its own. Loads Keras only when there
     is something to do."""
-    if not any(job.objects.open().exists() for job in (TrainingRun, Measurement)):
+    kinds = (TrainingRun, Measurement)
+    for kind in kinds:
+        kind.objects.release_stale()
+    if not any(kind.objects.free().exists() for kind in kinds):
         return 0
     from classifier.worker.trainer import work
 
@@ -36,7 +39,7 @@ def sweep() -> int:
     from classifier.intake.retention import delete_expired
     from classifier.worker.loop import classify_waiting
 
-    Image.objects.release_stale()
+    claims.release_everything()
     delete_expired()
     return classify_waiting(settings.BATCH_SIZE)
 

@@ -81,6 +81,8 @@ def installed(request, own_files):
         return
     if {"db", "django_db", "transactional_db"} & (set(request.fixturenames) | marks) and "fresh" not in marks:
         request.getfixturevalue("transactional_db" if "transactional_db" in request.fixturenames else "db")
+        if "tiny" in request.fixturenames:  # then it is the first one, with nothing to roll back to
+            request.getfixturevalue("tiny")
         detectors.install_shipped()
 
 

@@ -50,7 +50,6 @@ class Stack:
             "DATABASE_URL": self.database,
             "ADMIN_EMAIL": "staff@example.org",
             "ADMIN_PASSWORD": self.PASSWORD,
-            "CLAIM_SECONDS": "5",
             "SWEEP_SECONDS": "1",
             "AUDIT_SHARE": "0",  # no chance: the review queue's order is what tests look at
             **environment,

@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.db import OperationalError, ProgrammingError
 
 from classifier.detector.errors import BundleError
 from classifier.detector.serving import bundle
+from classifier.learning import gate
 from classifier.models import Detector, Promotion, Rescoring
 from classifier.registry import detectors
 from tests.pictures import jpeg
@@ -50,6 +52,71 @@ def test_a_detector_that_staff_promoted_stays(detector):
     mine = Detector.objects.create(version="mine", architecture="cnn32", sha256="0" * 64)
     detectors.switch_to(mine)
     assert detectors.install_shipped() == mine
+
+
+def test_only_the_gate_and_the_installation_switch_detectors():
+    """`switch_to` asks nothing; whoever else called it would go round the gate."""
+    callers = {path for path in (ROOT / "classifier").rglob("*.py") if "switch_to(" in path.read_text()}
+    assert callers == {ROOT / "classifier/learning/gate.py", ROOT / "classifier/registry/detectors.py"}
+
+
+def test_a_shipped_detector_that_staff_rolled_back_to_stays(db, settings, staff):
+    settings.DETECTOR = "quick"
+    quick = detectors.install_shipped()
+    settings.DETECTOR = "thorough"
+    thorough = detectors.install_shipped()
+    assert thorough != quick, "the code ships another one now"
+    gate.rollback(staff)
+    assert detectors.install_shipped() == quick, "the next start must not undo what staff decided"
+
+
+def test_a_shipped_detector_that_passed_the_gate_on_the_command_line_stays(detector, settings):
+    quick = detectors.find(detectors.shipped_folder("quick").name)
+    nothing_against = gate.Gate(quick, detector, "test images")
+    gate.promote(quick, None, found=nothing_against)
+    settings.DETECTOR = "thorough"
+    assert detectors.install_shipped() == quick
+
+
+def test_every_shipped_detector_is_found_by_its_version(detector, settings):
+    """`classify --quick` names one that was never installed."""
+    for choice in ("thorough", "quick"):
+        version = detectors.shipped_folder(choice).name
+        Detector.objects.filter(version=version, active=False).delete()
+        found = detectors.find(version)
+        assert found.shipped and (found.folder / bundle.MODEL_FILE).is_file()
+
+
+@pytest.mark.fresh
+@pytest.mark.parametrize("error", [OperationalError, ProgrammingError])
+def test_without_tables_the_shipped_detector_is_found(db, monkeypatch, error):
+    """SQLite and PostgreSQL name a missing table differently."""
+
+    def missing(*rest, **named):
+        raise error("no such table")
+
+    monkeypatch.setattr(Detector.objects, "filter", missing)
+    monkeypatch.setattr(Detector.objects, "active", missing)
+    assert detectors.find(None).version == detectors.shipped_folder().name
+    assert detectors.find("fusion-2026.11b").version == "fusion-2026.11b"
+
+
+@pytest.mark.fresh
+def test_with_no_active_detector_the_gate_says_so(as_staff):
+    candidate = detectors.register(detectors.shipped_folder("quick"), shipped=True)
+    place = f"/admin/classifier/detector/{candidate.pk}"
+    page = as_staff.get(f"{place}/promote/")
+    assert page.status_code == 200 and "No detector is active" in page.content.decode()
+    assert as_staff.post(f"{place}/measure/").status_code == 302
+
+
+def test_registering_again_refreshes_what_the_pages_show(detector, settings, tmp_path):
+    shutil.copytree(detector.folder, tmp_path / "shipped" / detector.version)
+    settings.SHIPPED_DETECTORS = tmp_path / "shipped"
+    bundle.revise(detector.folder, fake_below=0.12)
+    assert detectors.register(detector.folder, shipped=True).card["fake_below"] == 0.12
+    detector.refresh_from_db()
+    assert detector.card["fake_below"] == 0.12
 
 
 def test_thorough_and_quick_are_both_there(settings):

@@ -18,6 +18,7 @@ from classifier.models import Image, Verdict
 mine, verdicts = Image.objects.filter(owner__username="{0}"), Verdict.objects.filter(image__owner__username="{0}")
 print(mine.count(), mine.filter(state="done").count(), verdicts.count(), verdicts.values("image").distinct().count())
 """
+HELD = "from classifier.models import Image; print(Image.objects.held().filter(holder__contains=':{}:').count())"
 ANALYSING = "from classifier.models import Image; print(Image.objects.filter(state='analysing').count())"
 
 
@@ -42,6 +43,22 @@ def test_kill_9_in_mid_task(stack):
             process.send_signal(signal.SIGKILL)
     wait_for(lambda: counts(stack, "killed")[1] == accepted, 120, "a verdict for every image")
     assert counts(stack, "killed") == [accepted] * 4
+
+
+def test_what_a_killed_child_held_is_released_by_its_parent(stack):
+    """Long before the claim is CLAIM_SECONDS old."""
+    person = Browserless(stack).sign_up("orphan")
+    person.upload(*(picture(500 + number) for number in range(12)))
+    [child] = wait_for(lambda: working(stack), 60, "a child at work")
+    child.send_signal(signal.SIGKILL)
+    released = HELD.format(child.pid)
+    wait_for(lambda: stack.ask(released) == "0", settings.CLAIM_SECONDS / 4, "the release of what it held")
+    wait_for(lambda: counts(stack, "orphan") == [12] * 4, 120, "a verdict for every image")
+
+
+def working(stack):
+    """Children that hold images."""
+    return [p for p in stack.find("celery", "worker@") if stack.ask(HELD.format(p.pid)) != "0"]
 
 
 def test_an_upload_cut_off_on_the_wire(stack):

@@ -13,7 +13,6 @@ from classifier.admin.lists import Quick, ReadOnly
 from classifier.detector.errors import DetectorError
 from classifier.learning import gate, runs, versions
 from classifier.models import DatasetVersion, Detector, Image, Measurement, Promotion, RegressionCase, Rescoring
-from classifier.registry import detectors
 from classifier.views.metrics import plots_of
 
 
@@ -131,7 +130,8 @@ class DetectorAdmin(ReadOnly):
         if dataset is None:
             messages.error(request, "There is no dataset version yet; freeze one first.")
         else:
-            missing = [d for d in {detector, detectors.active()} if gate.measured(d, dataset) is None]
+            both = {detector, Detector.objects.active() or detector}
+            missing = [one for one in both if gate.measured(one, dataset) is None]
             for one in missing or [detector]:
                 runs.ask_for_measurement(one, dataset, cast(User, request.user))
             messages.info(request, f"{', '.join(map(str, missing or [detector]))} will be measured on {dataset}.")

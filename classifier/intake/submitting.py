@@ -77,6 +77,6 @@ def analyse_again(images: ImageQuerySet) -> int:
     """Put images that are done or failed back into the queue. Returns how many; the verdict they had is remembered when
     another one comes out."""
     again = images.filter(state__in=[State.DONE, State.FAILED]).order_by()
-    count = again.update(state=State.WAITING, error="", attempts=0, claim=None)
+    count = again.update(state=State.WAITING, error="", attempts=0, setbacks=0, not_before=None, claim=None)
     wakeups.wake_workers()
     return count

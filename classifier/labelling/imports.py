@@ -1,6 +1,7 @@
 """Labelled pictures that staff import from a zip or a folder, a few at a time; what is interrupted goes on."""
 
 import io
+import logging
 import time
 from collections.abc import Callable
 from functools import lru_cache
@@ -22,7 +23,9 @@ from classifier.intake.checks import clean_name, limits, size_in_words
 from classifier.intake.submitting import CheckedFile
 from classifier.labelling import ground_truth
 from classifier.models import GroundTruth, Image, ImportBatch, JobState
+from classifier.models.claims import is_trouble
 
+logger = logging.getLogger(__name__)
 BATCH = 50
 """How many pictures are imported before the worker looks for uploads again."""
 MOST_FILES = 200_000
@@ -102,27 +105,32 @@ def step(only: int | None = None) -> bool:
     if batch is None:
         return False
     try:
-        entries = _entries_of(batch.pk, _place_of(batch))
-        place = open_collection(_place_of(batch))
+        _step(batch)
     except DatasetError as error:
         batch.finish(JobState.FAILED, error=str(error)[:600])
-        return True
-    try:
-        for entry in entries[batch.cursor : batch.cursor + BATCH]:
-            _import_picture(batch, place, entry)
     except Cancelled:
-        return True
-    _hand_back(batch, len(entries))
+        pass
+    except Exception as error:
+        if not is_trouble(error):
+            raise
+        logger.warning("%s waits, the machine is in the way: %s", batch, error)
+        batch.mine.give_back_patiently()
     return True
+
+
+def _step(batch: ImportBatch) -> None:
+    entries = _entries_of(batch.pk, _place_of(batch))
+    place = open_collection(_place_of(batch))
+    for entry in entries[batch.cursor : batch.cursor + BATCH]:
+        _import_picture(batch, place, entry)
+    _hand_back(batch, len(entries))
 
 
 def _hand_back(batch: ImportBatch, total: int) -> None:
     """Let the worker look for uploads; an import that is through drops its zip."""
     archive, done = batch.archive, batch.cursor >= total
-    ended = (
-        {"state": JobState.DONE, "finished_at": timezone.now(), "archive": ""} if done else {"state": JobState.WAITING}
-    )
-    if batch.update_mine(**ended, attempts=0, claim=None) and done and archive:
+    ended = {"state": JobState.DONE, "finished_at": timezone.now(), "archive": ""} if done else {}
+    if batch.hand_back(**ended, attempts=0) and done and archive:
         archive.delete(save=False)
 
 
@@ -171,7 +179,12 @@ def _checked(place: Collection, entry: Entry) -> CheckedFile:
 def _count(batch: ImportBatch, added: int = 0, duplicates: int = 0, complaint: str = "") -> None:
     """One more picture is dealt with. attempts: the next one has all of its attempts. Raises Cancelled."""
     cursor = batch.cursor + 1
-    values: dict[str, Any] = {"cursor": cursor, "progress": {**batch.progress, "done": cursor}, "attempts": 1}
+    values: dict[str, Any] = {
+        "cursor": cursor,
+        "progress": {**batch.progress, "done": cursor},
+        "attempts": 1,
+        "setbacks": 0,
+    }
     values |= {"added": batch.added + added, "duplicates": batch.duplicates + duplicates}
     if complaint and len(batch.complaints) <= MOST_COMPLAINTS:
         full = len(batch.complaints) == MOST_COMPLAINTS

@@ -30,6 +30,8 @@ FIGURES = (
     ("recall", "Recall", True),
     ("brier", "Brier score", False),
 )
+PASSED = "passed the gate"
+"""The reason in the log when nobody gave one."""
 
 
 class PromotionRefused(DetectorError):
@@ -53,10 +55,11 @@ class Check:
 
 @dataclass(frozen=True)
 class Gate:
-    """What speaks for and against a candidate. where: which images it was compared on."""
+    """What speaks for and against a candidate. active: None where none is installed yet. where: which images they were
+    compared on."""
 
     candidate: Detector
-    active: Detector
+    active: Detector | None
     where: str
     checks: list[Check] = field(default_factory=list)
     missing: str = ""
@@ -77,7 +80,9 @@ def measured(detector: Detector, dataset: DatasetVersion) -> Measurement | None:
 
 def gate(candidate: Detector) -> Gate:
     """The gate on the newest dataset version, as far as both detectors are measured on it."""
-    active = detectors.active()
+    active = Detector.objects.active()
+    if active is None:
+        return Gate(candidate, None, "", missing="no detector is active that it could be compared with")
     dataset = DatasetVersion.objects.first()
     if dataset is None:
         return Gate(candidate, active, "", missing="there is no frozen dataset version to compare them on")
@@ -133,7 +138,7 @@ def promote(candidate: Detector, by: User | None, reason: str = "", found: Gate 
     objections = (found or gate(candidate)).objections
     if objections and not reason.strip():
         raise PromotionRefused(objections)
-    return detectors.switch_to(candidate, by, reason.strip()[:300], objections)
+    return detectors.switch_to(candidate, by, reason.strip()[:300] or PASSED, objections)
 
 
 def before_active() -> Detector | None:

@@ -59,7 +59,9 @@ def ask_for_measurement(detector: Detector, dataset: DatasetVersion, by: User | 
     with transaction.atomic():
         row, created = Measurement.objects.get_or_create(detector=detector, dataset=dataset, defaults={"by": by})
         if not created and not row.is_open:
-            Measurement.objects.filter(pk=row.pk).update(state=JobState.WAITING, attempts=0, error="", progress={})
+            Measurement.objects.filter(pk=row.pk).update(
+                state=JobState.WAITING, attempts=0, setbacks=0, not_before=None, error="", progress={}
+            )
     wakeups.wake_trainer()
     return row
 

@@ -1,26 +1,32 @@
 """An uploaded file and the work to be done on it."""
 
 import uuid
-from collections.abc import Iterable
-from datetime import timedelta
+from collections.abc import Iterable, Iterator
+from itertools import islice, zip_longest
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.core.files.storage import Storage
 from django.db import models, transaction
-from django.db.models import F, Q
+from django.db.models import Count, F, Min, OuterRef, Q, Subquery
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
 from django.urls import reverse
 from django.utils import timezone
 
 from classifier.models.choices import DecidedBy, GroundTruth, Outcome, State
+from classifier.models.claims import Work, WorkQuerySet
 
 Viewer = AbstractBaseUser | AnonymousUser
+HUGE = 20_000_000
+"""Pixels from which on a picture is a batch of its own."""
+TRIES = 5
+"""Claims in a row that other workers may be quicker with."""
+INTERRUPTED = "The analysis was interrupted several times. Try again, or save the picture anew and upload that."
 
 
-class ImageQuerySet(models.QuerySet["Image"]):
+class ImageQuerySet(WorkQuerySet["Image"]):
     def visible_to(self, viewer: Viewer) -> "ImageQuerySet":
         if not viewer.is_authenticated:
             return self.none()
@@ -38,35 +44,59 @@ class ImageQuerySet(models.QuerySet["Image"]):
         return self.filter(state__in=[State.WAITING, State.ANALYSING])
 
     def claim(self, token: uuid.UUID, limit: int) -> "ImageQuerySet":
-        """Take up to `limit` waiting rows for the worker `token`, by one conditional UPDATE, and return them.
+        """Take up to `limit` waiting rows for the worker `token` and return them: uploads before background work, then
+        in turns (`_next_fresh`).
 
         A row that was tried before is taken alone: should it kill the worker, it drags no other row along.
         """
-        waiting = self.filter(state=State.WAITING).order_by("background", "attempts", "pk")
-        rows = list(waiting.values_list("pk", "attempts")[:limit])
-        fresh = [pk for pk, attempts in rows if not attempts] or [pk for pk, _ in rows[:1]]
-        waiting.filter(pk__in=fresh).order_by().update(
-            state=State.ANALYSING, claim=token, claimed_at=timezone.now(), attempts=F("attempts") + 1
-        )
-        return self.filter(claim=token, state=State.ANALYSING)
+        for _ in range(TRIES):
+            candidates, most = next((batch for batch in self._batches(limit) if batch[0]), ([], 0))
+            if not candidates:
+                break
+            if (taken := self.take(candidates, token, most)).exists():
+                return taken
+        return self.none()
 
-    def release_stale(self) -> int:
-        """Give rows whose worker died back to the queue, or fail them after MAX_ATTEMPTS. Returns how many."""
-        deadline = timezone.now() - timedelta(seconds=settings.CLAIM_SECONDS)
-        stale = self.filter(state=State.ANALYSING, claimed_at__lt=deadline)
-        failed = stale.filter(attempts__gte=settings.MAX_ATTEMPTS).update(
-            state=State.FAILED,
-            claim=None,
-            error="The analysis was interrupted several times. Try again, or save the picture anew and upload that.",
+    def _batches(self, limit: int) -> Iterator[tuple[list[int], int]]:
+        """What may be taken next, in this order, and how many of it at most."""
+        for background in (False, True):
+            lane = self.free().filter(background=background)
+            yield lane._next_fresh(limit), limit
+            yield lane._tried_before(), 1
+
+    def _next_fresh(self, limit: int) -> list[int]:
+        """Owners take turns, the one first who was served longest ago. Whose turn it is may bring a huge picture, which
+        is then a batch of its own: nobody's small one waits in the same batch."""
+        fresh = self.filter(attempts=0)
+        owners = fresh.owners_in_turn()[: 2 * limit]
+        if not owners:
+            return []
+        first = fresh.filter(owner=owners[0]).order_by("pk").first()
+        if first and first.is_huge:
+            return [first.pk]
+        small = fresh.alias(area=F("width") * F("height")).filter(area__lte=HUGE).order_by("pk")
+        rows = [small.filter(owner=owner).values_list("pk", flat=True)[: 2 * limit] for owner in owners]
+        in_turns = (pk for turn in zip_longest(*rows) for pk in turn if pk is not None)
+        return list(islice(in_turns, 2 * limit))  # more than needed: another worker may get some of them
+
+    def _tried_before(self) -> list[int]:
+        rows = self.filter(attempts__gt=0).order_by("attempts", "pk")
+        return list(rows.values_list("pk", flat=True)[:8])
+
+    def owners_in_turn(self) -> list[int]:
+        """Whose rows these are, who was served longest ago first."""
+        served = Image.objects.filter(owner=OuterRef("owner"), claimed_at__isnull=False).order_by("-claimed_at")
+        owners = (
+            self.order_by().values("owner").annotate(oldest=Min("pk"), served=Subquery(served.values("claimed_at")[:1]))
         )
-        return failed + stale.update(state=State.WAITING, claim=None)
+        return list(owners.order_by(F("served").asc(nulls_first=True), "oldest").values_list("owner", flat=True))
 
 
 def original_path(image: "Image", filename: str) -> str:
     return f"uploads/{image.owner_id}/{image.uuid}"
 
 
-class Image(models.Model):
+class Image(Work):
     """An uploaded file, the work to be done on it, and what is known about it now."""
 
     uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
@@ -94,9 +124,6 @@ class Image(models.Model):
 
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
     error = models.CharField(max_length=300, blank=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    claim = models.UUIDField(null=True, blank=True, editable=False)
-    claimed_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     verdict = models.OneToOneField(
         "Verdict", models.SET_NULL, null=True, blank=True, related_name="current_of", editable=False
@@ -122,6 +149,8 @@ class Image(models.Model):
     )
     reviewed_until = models.DateTimeField("claimed for review until", null=True, editable=False)
 
+    WAITING = {"state": State.WAITING}
+    RUNNING = {"state": State.ANALYSING}
     objects = ImageQuerySet.as_manager()
 
     class Meta:
@@ -132,7 +161,8 @@ class Image(models.Model):
             models.Index(fields=["owner", "state", "-id"], name="image_history_state"),
             models.Index(fields=["owner", "score", "id"], name="image_history_score"),
             models.Index(fields=["owner", "changed_at"], name="image_history_changed"),
-            models.Index(fields=["state", "background", "attempts", "id"], name="image_queue"),
+            models.Index(fields=["state", "background", "attempts", "owner", "id"], name="image_lanes"),
+            models.Index(fields=["owner", "claimed_at"], name="image_served"),
             models.Index(fields=["label", "outcome", "id"], name="image_curation"),
             models.Index(fields=["id"], condition=Q(compared=False), name="image_uncompared"),
         ]
@@ -143,6 +173,14 @@ class Image(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("image", args=[self.uuid])
+
+    @classmethod
+    def given_up(cls) -> dict[str, Any]:
+        return {"state": State.FAILED, "error": INTERRUPTED}
+
+    @property
+    def is_huge(self) -> bool:
+        return self.width * self.height > HUGE
 
     @property
     def is_pending(self) -> bool:
@@ -155,9 +193,20 @@ class Image(models.Model):
         self.outcome = outcome
 
     def queue_position(self) -> int:
-        """1 for the next one to be taken."""
-        ahead = Image.objects.filter(state=State.WAITING, attempts__lte=self.attempts, pk__lte=self.pk)
-        return ahead.filter(background__lte=self.background).count()
+        """1 for the next one to be taken, as far as it can be told: owners take turns."""
+        waiting = Image.objects.filter(state=State.WAITING)
+        lane = waiting.filter(background=self.background)
+        before = waiting.filter(background=False).count() if self.background else 0
+        if self.attempts:
+            earlier = Q(attempts__lt=self.attempts) | Q(attempts=self.attempts, pk__lte=self.pk)
+            return before + lane.filter(earlier).count()
+        fresh = lane.filter(attempts=0)
+        mine = fresh.filter(owner=self.owner_id, pk__lte=self.pk).count()
+        owners = fresh.owners_in_turn()
+        earlier_owners = set(owners[: owners.index(self.owner_id)]) if self.owner_id in owners else set()
+        counts = fresh.exclude(owner=self.owner_id).order_by().values_list("owner").annotate(n=Count("pk"))
+        others = sum(min(n, mine if owner in earlier_owners else mine - 1) for owner, n in counts)
+        return int(before + mine + others)
 
     @property
     def files(self) -> "list[models.fields.files.FieldFile]":

@@ -1,17 +1,16 @@
 """Training runs, what detectors scored on frozen test images, promotions and what follows from them."""
 
 import uuid
-from datetime import timedelta
-from typing import Any
+from typing import Self
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
-from django.db.models import Q
 from django.utils import timezone
 
 from classifier.detector.labels import CLASS_NAMES
 from classifier.models.choices import Architecture, JobState, Start
+from classifier.models.claims import Work, WorkQuerySet
 from classifier.models.datasets import DatasetVersion
 from classifier.models.detectors import Detector
 from classifier.models.images import Image
@@ -114,8 +113,8 @@ class Promotion(models.Model):
         return f"{self.before} → {self.detector}"
 
 
-class RescoringQuerySet(models.QuerySet["Rescoring"]):
-    def open(self) -> "RescoringQuerySet":
+class RescoringQuerySet(WorkQuerySet["Rescoring"]):
+    def open(self) -> Self:
         return self.filter(finished_at=None)
 
     def claim_next(self) -> "Rescoring | None":
@@ -124,15 +123,14 @@ class RescoringQuerySet(models.QuerySet["Rescoring"]):
         if newest is None:
             return None
         self.open().filter(pk__lt=newest.pk).update(finished_at=timezone.now())
-        deadline = timezone.now() - timedelta(seconds=settings.CLAIM_SECONDS)
-        free = self.open().filter(pk=newest.pk).filter(Q(claim=None) | Q(claimed_at__lt=deadline))
-        token = uuid.uuid4()
-        return self.get(pk=newest.pk) if free.update(claim=token, claimed_at=timezone.now()) else None
+        self.release_stale()
+        return self.take([newest.pk], uuid.uuid4()).first()
 
 
-class Rescoring(models.Model):
-    """History judged anew by a detector, newest images first. cursor: the last image that was dealt with; it moves in
-    the same transaction as the verdicts, so a killed worker repeats at most what it had not written."""
+class Rescoring(Work):
+    """History re-scored by a detector, newest images first. cursor: the last image that was dealt with; it moves in
+    the same transaction as the verdicts, so a killed worker repeats at most what it had not written. attempts: claims
+    since it last moved; it is never given up, but the picture that kills its workers is left out."""
 
     detector = models.ForeignKey(Detector, models.CASCADE, related_name="rescorings")
     cursor = models.BigIntegerField(null=True)
@@ -140,11 +138,11 @@ class Rescoring(models.Model):
     done = models.PositiveIntegerField(default=0)
     changed = models.PositiveIntegerField(default=0)
     failed = models.PositiveIntegerField(default=0)
-    claim = models.UUIDField(null=True)
-    claimed_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True)
 
+    WAITING = {"finished_at": None, "claim": None}
+    RUNNING = {"finished_at": None}
     objects = RescoringQuerySet.as_manager()
 
     class Meta:
@@ -152,7 +150,3 @@ class Rescoring(models.Model):
 
     def __str__(self) -> str:
         return f"{self.done} of {self.total} by {self.detector}"
-
-    def update_mine(self, **values: Any) -> bool:
-        mine = type(self).objects.open().filter(pk=self.pk, claim=self.claim)
-        return bool(mine.update(**values, claimed_at=timezone.now()))

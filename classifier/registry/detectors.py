@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import OperationalError, transaction
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from classifier import wakeups
@@ -16,10 +16,13 @@ from classifier.detector.serving import bundle
 from classifier.models import Detector, Image, Promotion, Rescoring
 
 CHOICES = "choices.json"
+INSTALLED = "came with the code"
+"""The reason in the log when no person decided."""
 
 
 def register(folder: Path, shipped: bool = False) -> Detector:
-    """Make a bundle known, by its card alone. A bundle of the same version and content is registered once."""
+    """Make a bundle known, by its card alone. A bundle of the same version and model is registered once; its row is
+    brought up to date with its card. Raises BundleError."""
     card = bundle.read_card(folder)
     detector, created = Detector.objects.get_or_create(
         version=card.version,
@@ -32,6 +35,9 @@ def register(folder: Path, shipped: bool = False) -> Detector:
     )
     if not created and detector.sha256 != card.sha256:
         raise BundleError(f"version {card.version} is registered already, with another model; choose a new name")
+    if not created and detector.card != _page_card(card):
+        detector.card = _page_card(card)
+        Detector.objects.filter(pk=detector.pk).update(card=detector.card)
     return detector
 
 
@@ -103,17 +109,23 @@ def shipped_folder(choice: str = "") -> Path:
 
 
 def install_shipped() -> Detector:
-    """Register the shipped detector and make it the active one, unless staff promoted another: on a fresh database,
+    """Register the shipped detector and make it the active one, unless staff chose another: on a fresh database,
     when the code ships a newer one, or when settings.DETECTOR changed. Returns the active detector."""
     standing = Detector.objects.active()
-    if standing and not standing.shipped:
+    if standing and _chosen_by_staff(standing):
         return standing
-    folder = shipped_folder()
-    if standing and standing.version == folder.name:
-        return standing
-    detector = register(folder, shipped=True)
-    switch_to(detector)
+    detector = register(shipped_folder(), shipped=True)
+    if detector != standing:
+        switch_to(detector, reason=INSTALLED)
     return detector
+
+
+def _chosen_by_staff(standing: Detector) -> bool:
+    """Trained here, or a shipped one that somebody promoted or rolled back to. Installations before INSTALLED was
+    written gave no reason."""
+    entry = Promotion.objects.filter(detector=standing).first()
+    decided = entry and (entry.by_id or entry.rollback or entry.reason not in ("", INSTALLED))
+    return not standing.shipped or bool(decided)
 
 
 def active() -> Detector:
@@ -125,25 +137,24 @@ def active() -> Detector:
 
 def find(version: str | None) -> Detector:
     """A registered detector by its version, or the active one; before any database or installation the shipped one,
-    as a row that is not stored. A trained bundle that a new database has not seen yet is registered. Raises
-    BundleError."""
+    as a row that is not stored. A bundle that a new database has not seen yet is registered. Raises BundleError."""
     try:
         if found := Detector.objects.filter(version=version).first() if version else Detector.objects.active():
             return found
         known = ", ".join(Detector.objects.values_list("version", flat=True))
-    except OperationalError:  # no database yet, or none that has been migrated
+    except DatabaseError:  # no database yet, or none that has been migrated
         return _unstored(version)
     if not version:
         return _unstored(version)
-    folder = Detector(version=version).folder
-    if not (folder / bundle.CARD_FILE).is_file():
-        raise BundleError(f"expected the version of a detector ({known}); received {version!r}")
-    return register(folder)
+    for shipped in (True, False):
+        folder = Detector(version=version, shipped=shipped).folder
+        if (folder / bundle.CARD_FILE).is_file():
+            return register(folder, shipped)
+    raise BundleError(f"expected the version of a detector ({known}); received {version!r}")
 
 
 def _unstored(version: str | None) -> Detector:
-    folder = Path(settings.SHIPPED_DETECTORS) / version if version else shipped_folder()
-    card = bundle.read_card(folder)
+    card = bundle.read_card(Detector(version=version, shipped=True).folder if version else shipped_folder())
     return Detector(
         version=card.version, architecture=card.architecture, sha256=card.sha256, shipped=True, card=_page_card(card)
     )

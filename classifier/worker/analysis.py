@@ -1,5 +1,6 @@
 """WORKER ONLY: what is done to one batch of images: read, judge, store, draw."""
 
+import contextlib
 import dataclasses
 import io
 import logging
@@ -10,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.files.base import ContentFile
-from django.db import transaction
+from django.core.files.storage import Storage
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 from PIL import Image as Picture
 from PIL import ImageOps
@@ -21,7 +23,8 @@ from classifier.detector.images.preprocessing import Pixels
 from classifier.detector.serving import bundle, heat_map
 from classifier.detector.serving.judgement import Judgement, judge
 from classifier.intake import neighbours
-from classifier.models import DecidedBy, Detector, Image, State, Verdict, findings, remove_files
+from classifier.models import DecidedBy, Detector, Image, ImageQuerySet, State, Verdict, findings, remove_files
+from classifier.models.claims import is_trouble
 from classifier.provenance import rules
 from classifier.provenance.evidence import Evidence
 from classifier.worker.examine import look
@@ -52,7 +55,19 @@ class Prepared:
 def analyse(
     claimed: list[Image], token: uuid.UUID, detector: Detector, loaded: bundle.LoadedDetector
 ) -> list[Prepared]:
-    """Returns what got a verdict."""
+    """Returns what got a verdict. Where the machine is in the way, the rows that have none wait again."""
+    try:
+        return _analyse(claimed, token, detector, loaded)
+    except Exception as error:
+        if is_trouble(error):
+            _give_back(Image.objects.filter(claim=token), error)
+            return []
+        raise
+
+
+def _analyse(
+    claimed: list[Image], token: uuid.UUID, detector: Detector, loaded: bundle.LoadedDetector
+) -> list[Prepared]:
     with ThreadPoolExecutor(THREADS) as pool:  # Pillow lets go of the interpreter while it decodes
         coming = [(image, pool.submit(prepare, image, loaded)) for image in claimed]
         prepared = [ready for image, future in coming if (ready := _prepared_or_failed(image, token, future))]
@@ -83,13 +98,25 @@ def draw_heat(ready: Prepared, detector: Detector, loaded: bundle.LoadedDetector
     except Exception:  # as below: an odd picture must not hold up the others
         logger.exception("no heat map of image %s", ready.image.pk)
         return
-    field = ready.image.heat
+    name = f"derived/{uuid.uuid4()}.png"
+    try:
+        _keep_heat(ready.image, detector, name, heat)
+    except Exception as error:
+        if not is_trouble(error):
+            raise
+        logger.warning("no heat map of image %s, the machine is in the way: %s", ready.image.pk, error)
+        with contextlib.suppress(OSError, DatabaseError):
+            if not Image.objects.filter(pk=ready.image.pk, heat=name).exists():
+                remove_files([(ready.image.heat.storage, name)])
+
+
+def _keep_heat(image: Image, detector: Detector, name: str, heat: bytes) -> None:
     with transaction.atomic():
-        row = Image.objects.select_for_update().filter(pk=ready.image.pk, verdict__detector=detector).first()
+        row = Image.objects.select_for_update().filter(pk=image.pk, verdict__detector=detector).first()
         if row and not row.is_pending:
             stale = [(row.heat.storage, row.heat.name)] if row.heat else []
-            field.save(f"derived/{uuid.uuid4()}.png", ContentFile(heat), save=False)
-            Image.objects.filter(pk=row.pk).update(heat=field.name)
+            image.heat.save(name, ContentFile(heat), save=False)
+            Image.objects.filter(pk=row.pk).update(heat=image.heat.name)
             transaction.on_commit(lambda: remove_files(stale), robust=True)
 
 
@@ -102,10 +129,18 @@ def _prepared_or_failed(image: Image, token: uuid.UUID, coming: "Future[Prepared
     except (UnreadableImage, FileNotFoundError) as error:
         reason = str(error) if isinstance(error, UnreadableImage) else "the stored file is missing"
         mine.update(state=State.FAILED, claim=None, error=f"This picture can't be analysed: {reason}.")
-    except Exception:  # the task boundary: one odd file must not hold up the others
+    except Exception as error:  # the task boundary: one odd file must not hold up the others
+        if is_trouble(error):
+            _give_back(mine, error)
+            return None
         logger.exception("image %s", image.pk)
         mine.update(state=State.FAILED, claim=None, error=UNEXPECTED)
     return None
+
+
+def _give_back(rows: ImageQuerySet, error: Exception) -> None:
+    if count := rows.give_back_patiently():
+        logger.warning("%d image(s) wait, the machine is in the way: %s", count, error)
 
 
 def prepare(image: Image, loaded: bundle.LoadedDetector) -> Prepared:
@@ -138,19 +173,42 @@ def _store(ready: Prepared, detector: Detector, said: dict[str, Any], token: uui
     """Verdict, evidence, copies and `done` in one transaction, if the row is still ours; it may have been deleted
     meanwhile. Returns whether it was."""
     image = ready.image
-    saved = []
-    for field, content in ((image.thumbnail, ready.thumbnail), (image.display, ready.display)):
-        field.save(f"derived/{uuid.uuid4()}.jpg", ContentFile(content), save=False)
-        saved.append(field)
+    names = [f"derived/{uuid.uuid4()}.jpg" for _ in range(2)]
+    copies = (image.thumbnail, ready.thumbnail), (image.display, ready.display)
+    try:
+        for name, (field, content) in zip(names, copies, strict=True):
+            field.save(name, ContentFile(content), save=False)
+        row, stale = _conclude(ready, detector, said, token)
+    except Exception:
+        _drop(image, names)
+        raise
+    with contextlib.suppress(OSError):
+        remove_files(stale if row else [(image.original.storage, name) for name in names])
+    return row is not None
+
+
+def _drop(image: Image, names: list[str]) -> None:
+    """Remove copies, written in part maybe, unless the row has them after all: a commit may fail only in its answer."""
+    with contextlib.suppress(OSError, DatabaseError):
+        if not Image.objects.filter(pk=image.pk, display__in=names).exists():
+            remove_files((image.original.storage, name) for name in names)
+
+
+def _conclude(
+    ready: Prepared, detector: Detector, said: dict[str, Any], token: uuid.UUID
+) -> tuple[Image | None, list[tuple[Storage, str | None]]]:
+    """The row, None when it is no longer ours, and the files that it no longer needs."""
+    image = ready.image
+    stale: list[tuple[Storage, str | None]] = []
     with transaction.atomic():
         row = Image.objects.select_for_update().filter(pk=image.pk, claim=token).first()
         if row:
             stale = [(file.storage, file.name) for file in (row.thumbnail, row.display, row.heat) if file]
             row.thumbnail, row.display = image.thumbnail, image.display
             row.state, row.claim, row.error = State.DONE, None, ""
+            row.holder, row.setbacks, row.not_before = "", 0, None
             write(row, ready, detector, said)
-    remove_files(stale if row else [(file.storage, file.name) for file in saved])
-    return row is not None
+    return row, stale
 
 
 def write(row: Image, ready: Prepared, detector: Detector, said: dict[str, Any]) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
+from django.utils import timezone
+
 from classifier import wakeups
 from classifier.detector.serving import bundle
 from classifier.intake import neighbours
@@ -35,7 +37,12 @@ def classify_waiting(batch_size: int, budget: float = 60) -> int:
         token = uuid.uuid4()
         if claimed := list(Image.objects.claim(token, batch_size)):
             fresh += analyse(claimed, token, detector, loaded)
-            count += len(claimed)
+            hindered = Image.objects.filter(
+                pk__in=[image.pk for image in claimed], not_before__gt=timezone.now()
+            ).count()
+            count += len(claimed) - hindered
+            if hindered == len(claimed):  # a full disk is full for the next one, too; the sweep comes back
+                return count
         elif fresh:
             draw_heat(fresh.pop(), detector, loaded)
         elif not (imports.step() or neighbours.compare_next() or rescoring.step(detector, loaded)):

@@ -1,8 +1,9 @@
-"""WORKER ONLY: history judged anew by the active detector, a few images at a time, when nothing else waits."""
+"""WORKER ONLY: history re-scored by the active detector, a few images at a time, when nothing else waits."""
 
 import logging
 import time
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
@@ -10,6 +11,7 @@ from django.utils import timezone
 from classifier.detector.serving import bundle
 from classifier.detector.serving.judgement import Judgement, judge
 from classifier.models import Detector, Image, Rescoring, State, remove_files
+from classifier.models.claims import is_trouble
 from classifier.worker.analysis import Prepared, draw_heat, prepare, said_of, write
 
 logger = logging.getLogger(__name__)
@@ -19,19 +21,35 @@ BATCH = 4
 
 
 def step(detector: Detector, loaded: bundle.LoadedDetector) -> bool:
-    """Judge the next few images of the newest re-scoring. False when there is nothing to do.
+    """Re-score the next few images of the newest re-scoring. False when there is nothing to do.
 
-    Verdicts, counts and the cursor move in one transaction. A picture that can't be read keeps the verdict it has.
+    Verdicts, counts and the cursor move in one transaction. A picture that can't be read keeps the verdict it has, and
+    so does one that kills its worker.
     """
     job = Rescoring.objects.claim_next()
     if job is None:
         return False
+    try:
+        _step(job, detector, loaded)
+    except Exception as error:
+        if not is_trouble(error):
+            raise
+        logger.warning("re-scoring waits, the machine is in the way: %s", error)
+        job.mine.give_back_patiently()
+    return True
+
+
+def _step(job: Rescoring, detector: Detector, loaded: bundle.LoadedDetector) -> None:
     images = Image.objects.judged_by_another(detector).order_by("-pk")
     images = images.filter(pk__lt=job.cursor) if job.cursor else images
-    batch = list(images[:BATCH]) if job.detector_id == detector.pk else []
+    batch = list(images[: _how_many(job)]) if job.detector_id == detector.pk else []
     if not batch:
-        job.update_mine(finished_at=timezone.now(), claim=None)
-        return True
+        job.hand_back(finished_at=timezone.now())
+        return
+    if job.attempts > settings.MAX_ATTEMPTS:
+        logger.error("image %s ended its worker each time; it keeps the verdict it has", batch[0].pk)
+        _store(job, batch[:1], [], 0)
+        return
     prepared = [ready for image in batch if (ready := _prepared(image, loaded))]
     started = time.perf_counter()
     judged = judge(loaded, [ready.views for ready in prepared], [ready.unfit for ready in prepared])
@@ -39,14 +57,24 @@ def step(detector: Detector, loaded: bundle.LoadedDetector) -> bool:
     stored = _store(job, batch, list(zip(prepared, judged, strict=True)), forward)
     for ready in stored:
         draw_heat(ready, detector, loaded)
-    return True
+
+
+def _how_many(job: Rescoring) -> int:
+    """Few at a time; one by one where a batch has ended its worker twice, until all of that batch is dealt with."""
+    return 1 if job.attempts > _deaths() else BATCH - job.done % BATCH
+
+
+def _deaths() -> int:
+    return min(2, settings.MAX_ATTEMPTS - 1)
 
 
 def _prepared(image: Image, loaded: bundle.LoadedDetector) -> Prepared | None:
     try:
         return prepare(image, loaded)
-    except Exception:  # one odd or lost file must not hold up the others
-        logger.warning("image %s can't be judged anew", image.pk, exc_info=True)
+    except Exception as error:  # one odd or lost file must not hold up the others
+        if is_trouble(error):
+            raise
+        logger.warning("image %s can't be re-scored", image.pk, exc_info=True)
         return None
 
 
@@ -68,7 +96,9 @@ def _store(
                 stored.append(ready)
         counts = {"done": F("done") + len(batch), "changed": F("changed") + changed}
         failed = F("failed") + len(batch) - len(judged)
-        if not job.update_mine(cursor=batch[-1].pk, **counts, failed=failed, claim=None):
+        through = (job.done + len(batch)) % BATCH == 0
+        attempts = _deaths() if job.attempts > _deaths() and not through else 0
+        if not job.hand_back(cursor=batch[-1].pk, **counts, failed=failed, attempts=attempts):
             transaction.set_rollback(True)  # superseded, or taken over by another worker
             return []
         transaction.on_commit(lambda: remove_files(stale), robust=True)

@@ -19,6 +19,7 @@ from classifier.detector.serving import bundle
 from classifier.detector.training.runner import Config, Step
 from classifier.learning import gate, versions
 from classifier.models import DatasetVersion, Detector, JobState, Measurement, RegressionCase, Start, TrainingRun
+from classifier.models.claims import is_trouble
 from classifier.models.jobs import Job
 from classifier.registry import detectors
 from classifier.worker import candidates, measuring
@@ -63,7 +64,11 @@ def _do(job: Job) -> None:
         logger.info("%s was cancelled", job)
     except DetectorError as error:
         job.finish(JobState.FAILED, error=error.sentence[:600])
-    except Exception:  # the task boundary: a failed row with a sentence, and the reason in the log
+    except Exception as error:  # the task boundary: a failed row with a sentence, and the reason in the log
+        if is_trouble(error):
+            logger.warning("%s waits, the machine is in the way: %s", job, error)
+            job.mine.give_back_patiently()
+            return
         logger.exception("%s failed", job)
         job.finish(JobState.FAILED, error=UNEXPECTED)
 

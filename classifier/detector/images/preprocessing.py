@@ -61,7 +61,7 @@ def prepare(image: Image.Image, spec: Preprocessing, whole: Image.Image | None =
         squares.append(_middle(whole or scale_down(image), spec.size))
     elif spec.view != "crops":
         small = whole or scale_down(image)
-        squares.append(_mirrored(small, spec.size) if spec.joint else _square(small, spec.size))
+        squares.append(_mirrored(_at_most(small, spec.size), spec.size) if spec.joint else _square(small, spec.size))
     if spec.sees_crops:
         image = _mirrored(image, spec.size) if spec.joint else _at_least(image, spec.size)
         squares += [_cut(image, corner, spec.size) for corner in _grid(image.size, spec)]
@@ -112,6 +112,11 @@ def _at_least(image: Image.Image, size: int) -> Image.Image:
     if short >= size:
         return image
     return ImageOps.scale(image, size / short + 1e-6, Image.Resampling.BICUBIC)
+
+
+def _at_most(image: Image.Image, size: int) -> Image.Image:
+    fits = image.width <= size and image.height <= size
+    return image if fits else ImageOps.contain(image, (size, size), Image.Resampling.LANCZOS)
 
 
 def _mirrored(image: Image.Image, size: int) -> Image.Image:

@@ -1,0 +1,166 @@
+"""One way to claim work, for everything that rows describe: images, jobs, re-scorings.
+
+A claim is one conditional UPDATE, so two workers never get the same row. It stands until its holder gives the row back,
+dies, or says nothing for CLAIM_SECONDS. Two kinds of failure are told apart:
+
+- What a row may do to its worker, such as killing it, is an attempt; after MAX_ATTEMPTS it is given up.
+- What the machine does to the worker (a full disk, a database that is away) is no attempt: the row waits for a while
+  and is tried again, for as long as it takes.
+"""
+
+import logging
+import time
+import uuid
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, ClassVar, Self, TypeVar
+
+from django.apps import apps
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection, models, transaction
+from django.db.models import Case, F, Q, Value, When
+from django.db.models.functions import Greatest, Least
+from django.utils import timezone
+
+from classifier.models import holders
+
+logger = logging.getLogger(__name__)
+
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
+"""Seconds that a row waits after the first trouble of the machine, doubled each time, and at most."""
+PATIENCE = (0.5, 1, 2, 4, 8)
+"""Seconds between tries to give a row back to a database that is away."""
+
+
+def is_trouble(error: BaseException) -> bool:
+    """Whether the machine is at fault, not the work: a disk, a network, a database. A file that is lost is the row's
+    own affair. Pillow, too, raises OSError, for damaged pictures, but without a number of the system's."""
+    if isinstance(error, FileNotFoundError):
+        return False
+    if isinstance(error, OperationalError | InterfaceError | ConnectionError | TimeoutError):
+        return True
+    return isinstance(error, OSError) and error.errno is not None
+
+
+Row = TypeVar("Row", bound="Work")
+
+
+class WorkQuerySet(models.QuerySet[Row]):
+    def free(self) -> Self:
+        """Rows that may be claimed now."""
+        return self.filter(Q(not_before=None) | Q(not_before__lte=timezone.now()), **self.model.WAITING)
+
+    def held(self) -> Self:
+        return self.filter(claim__isnull=False, **self.model.RUNNING)
+
+    def take(self, candidates: Sequence[int], token: uuid.UUID, limit: int = 1) -> Self:
+        """Claim up to `limit` of these rows, in this order, for `token`; those that somebody else gets at the same
+        moment are left out."""
+        if candidates:
+            order = Case(*(When(pk=pk, then=Value(place)) for place, pk in enumerate(candidates)))
+            with transaction.atomic():
+                rows = self.free().filter(pk__in=candidates).order_by(order).select_for_update(skip_locked=True)
+                chosen = list(rows.values_list("pk", flat=True)[:limit])
+                self.free().filter(pk__in=chosen).order_by().update(**self._claimed_by(token))
+        return self.held().filter(claim=token)
+
+    def _claimed_by(self, token: uuid.UUID) -> dict[str, Any]:
+        mine = {"claim": token, "claimed_at": timezone.now(), "holder": holders.myself()}
+        return {**self.model.RUNNING, **mine, "attempts": F("attempts") + 1}
+
+    def renew(self) -> int:
+        return self.held().order_by().update(claimed_at=timezone.now())
+
+    def give_back(self) -> int:
+        """These rows wait again, for a while: they are not at fault, so it was no attempt."""
+        pauses = [min(LONGEST_PAUSE, FIRST_PAUSE * 2**times) for times in range(7)]
+        now = timezone.now()
+        until = Case(
+            *(When(setbacks=times, then=Value(now + timedelta(seconds=pause))) for times, pause in enumerate(pauses)),
+            default=Value(now + timedelta(seconds=LONGEST_PAUSE)),
+            output_field=models.DateTimeField(),
+        )
+        return (
+            self.held()
+            .order_by()
+            .update(
+                **{**self.model.WAITING, "claim": None, "holder": ""},
+                attempts=Greatest(F("attempts") - 1, Value(0)),
+                setbacks=Least(F("setbacks") + 1, Value(100)),
+                not_before=until,
+            )
+        )
+
+    def give_back_patiently(self) -> int:
+        """The same when it is the database itself that may be away: tries again for a quarter of a minute."""
+        for pause in PATIENCE:
+            try:
+                return self.give_back()
+            except (OperationalError, InterfaceError):
+                if connection.in_atomic_block:
+                    raise
+                connection.close()
+                time.sleep(pause)
+        return self.give_back()
+
+    def release_stale(self) -> int:
+        """Rows whose worker died, here or anywhere, wait again, or are given up after MAX_ATTEMPTS. Tells how many."""
+        here = self.held().filter(holder__startswith=f"{holders.place()}:").order_by()
+        gone = [holder for holder in here.values_list("holder", flat=True).distinct() if holders.is_gone(holder)]
+        deadline = timezone.now() - timedelta(seconds=settings.CLAIM_SECONDS)
+        lost = self.held().filter(Q(claimed_at__lt=deadline) | Q(holder__in=gone)).order_by()
+        nobody: dict[str, Any] = {"claim": None, "holder": ""}
+        given_up = 0
+        if final := self.model.given_up():
+            given_up = lost.filter(attempts__gte=settings.MAX_ATTEMPTS).update(**final, **nobody)
+        return given_up + lost.update(**{**self.model.WAITING, **nobody})
+
+
+class Work(models.Model):
+    """A row that is work for a worker. attempts: claims that did not come to an end so far. setbacks: how often the
+    machine was in the way; the row waits until not_before.
+
+    WAITING and RUNNING are the values that make a row so."""
+
+    attempts = models.PositiveSmallIntegerField(default=0, editable=False)
+    setbacks = models.PositiveSmallIntegerField(default=0, editable=False)
+    not_before = models.DateTimeField(null=True, blank=True, editable=False)
+    claim = models.UUIDField(null=True, blank=True, editable=False)
+    claimed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    holder = models.CharField(
+        max_length=120, blank=True, editable=False, help_text="the process, as `holders` names it"
+    )
+
+    WAITING: ClassVar[dict[str, Any]]
+    RUNNING: ClassVar[dict[str, Any]]
+
+    class Meta:
+        abstract = True
+
+    @classmethod
+    def given_up(cls) -> dict[str, Any]:
+        """The values of a row that was tried too often; {} where that is settled otherwise."""
+        return {}
+
+    @property
+    def mine(self) -> "WorkQuerySet[Any]":
+        """The row, as long as the claim stands under which it was read."""
+        rows: WorkQuerySet[Any] = WorkQuerySet(type(self))
+        return rows.held().filter(pk=self.pk, claim=self.claim)
+
+    def update_mine(self, **values: Any) -> bool:
+        """Write to the row while the claim stands, and renew the claim. False: it was cancelled or given away."""
+        mine = self.mine
+        for name, value in values.items():
+            setattr(self, name, value)
+        return bool(mine.update(**values, claimed_at=timezone.now()))
+
+    def hand_back(self, **values: Any) -> bool:
+        """A part is done; whoever comes next goes on. False as in `update_mine`."""
+        return self.update_mine(**{**self.WAITING, "claim": None, "holder": "", "setbacks": 0, **values})
+
+
+def release_everything() -> int:
+    """Whatever is held by workers that died, of every kind."""
+    kinds = [model for model in apps.get_models() if issubclass(model, Work)]
+    return sum(WorkQuerySet(model).release_stale() for model in kinds)
