@@ -6,6 +6,7 @@ import pytest
 
 from tests.browser.conftest import PASSWORD
 from tests.browser.people import log_in, sign_up
+from tests.pictures import jpeg
 from tests.stack import Stack, wait_for
 
 FILES = """
@@ -74,6 +75,14 @@ def test_one_upload_shows_its_verdict_without_a_reload(page, files):
     page.evaluate("window.same = true")
     page.get_by_text("A hint, not proof.", exact=True).wait_for()
     assert page.evaluate("window.same") is True
+    for name in ("Make a link", "Analyse again", "Let staff look"):
+        assert page.get_by_role("button", name=name).is_visible(), f"{name} arrives with the verdict"
+    assert page.get_by_role("link", name="Dispute", exact=True).is_visible()
+    word = page.locator(".verdict-word").inner_text().strip()
+    assert page.title().startswith(f"{word}: holiday.jpg") and "favicon-" in page.locator("#favicon").get_attribute(
+        "href"
+    )
+    assert page.locator("#told").text_content() == f"Verdict: {word}."
     page.get_by_text("Where the detector looked", exact=True).wait_for()
     requests = []
     page.on("request", lambda request: requests.append(request.url))
@@ -127,6 +136,45 @@ def test_keyboard_alone_is_enough(page, files):
     page.locator(".menu summary").first.press("Enter")
     page.keyboard.press("Escape")
     assert not page.locator("details.menu").first.evaluate("menu => menu.open")
+
+
+CONTRASTS = """() => [...document.querySelectorAll("details.menu .sheet :is(a, button)")].map(one => {
+  const light = text => { const [r, g, b] = text.match(/[\\d.]+/g).slice(0, 3).map(c => c / 255)
+    .map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+  let behind = one;
+  while (/, 0\\)$|transparent/.test(getComputedStyle(behind).backgroundColor)) behind = behind.parentElement;
+  const both = [getComputedStyle(one).color, getComputedStyle(behind).backgroundColor].map(light).sort((a, b) => b - a);
+  return [one.textContent.trim(), (both[0] + 0.05) / (both[1] + 0.05)];
+})"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_word_in_an_open_menu_is_readable(browser, stack, files, theme):
+    context = browser.new_context(base_url=stack.address, color_scheme=theme)
+    page = context.new_page()
+    sign_up(page, f"reader{theme}")
+    page.locator('input[type="file"]').set_input_files(files[:1])
+    page.get_by_role("button", name="Check 1 image").click()
+    page.get_by_text("A hint, not proof.", exact=True).wait_for()
+    page.evaluate("document.querySelectorAll('details.menu').forEach(menu => { menu.open = true; })")
+    measured = dict(page.evaluate(CONTRASTS))
+    context.close()
+    assert {"Delete this image", "Log out"} <= set(measured)
+    assert {name: value for name, value in measured.items() if value < 4.5} == {}
+
+
+def test_on_a_phone_the_verdict_is_on_the_first_screen(browser, stack, tmp_path):
+    context = browser.new_context(base_url=stack.address, viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    sign_up(page, "pedestrian")
+    (tmp_path / "tall.jpg").write_bytes(jpeg(5, 600, 1400))
+    page.locator('input[type="file"]').set_input_files(str(tmp_path / "tall.jpg"))
+    page.get_by_role("button", name="Check 1 image").click()
+    page.get_by_text("A hint, not proof.", exact=True).wait_for()
+    height = page.locator(".picture .frame").evaluate("frame => frame.getBoundingClientRect().height")
+    word = page.locator(".verdict-word").evaluate("word => word.getBoundingClientRect().bottom")
+    context.close()
+    assert 0 < height <= 0.4 * 844 + 1 and word < 844
 
 
 PAGES = [
