@@ -11,7 +11,7 @@ from environ import Env
 T = TypeVar("T")
 
 NAMES: dict[str, str] = {}
-"""Every variable that was asked for, with what it expects. The README's table is tested against it."""
+"""Every variable that was asked for, with what it expects. The table in docs/settings.md is tested against it."""
 
 FALSE_STRINGS = ("false", "off", "n", "no", "0")
 """django-environ takes every word that it doesn't know for false; a mistyped HTTPS=ture must not pass."""

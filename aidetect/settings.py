@@ -1,4 +1,4 @@
-"""One settings file: works with no configuration at all; every variable is in README.md and .env.example."""
+"""One settings file: works with no configuration at all; every variable is in docs/settings.md and .env.example."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""`make run` starts with every setting of the README at a value that is not its default."""
+"""`make run` starts with every documented setting at a value that is not its default."""
 
 import contextlib
 import re
@@ -11,7 +11,7 @@ import requests
 
 from aidetect.launcher import _redis_server
 from tests.stack import Stack, free_port, wait_for
-from tests.test_docs import README
+from tests.test_docs import page
 from tests.test_layers import ROOT
 
 pytestmark = pytest.mark.stack
@@ -59,8 +59,7 @@ def unusual(folder):
 
 
 def test_this_file_knows_every_setting(tmp_path):
-    table = README.split("| variable | default |", 1)[1]
-    names = set(re.findall(r"^\| `([A-Z_]+)` \|", table, re.M))
+    names = set(re.findall(r"^\| `([A-Z_]+)` \|", page("docs/settings.md"), re.M))
     assert len(names) > 30 and names - {"PORT", "DATABASE_URL", "REDIS_URL"} <= set(unusual(tmp_path))
 
 

@@ -14,7 +14,7 @@ NOTE = "A strong hint at most, not proof. Never use it as the only evidence."
 
 def as_dict(image: Image, private: bool) -> dict[str, Any]:
     """The report of an image that is done. private: for its owner; for anybody else what could tell where and when it
-    was taken is left out. The schema is in README.md."""
+    was taken is left out. The schema is in docs/evidence.md."""
     verdict = image.verdict
     return {
         "schema": SCHEMA,
