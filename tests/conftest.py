@@ -77,12 +77,10 @@ def own_files(settings, tmp_path):
 def installed(request, own_files):
     """What the launcher does before anything else, for tests with a database; not for those marked `fresh`."""
     marks = {mark.name for mark in request.node.iter_markers()}
-    if "tiny" in request.fixturenames:
+    if "tiny" in request.fixturenames:  # which installs itself, with nothing before it to roll back to
         return
     if {"db", "django_db", "transactional_db"} & (set(request.fixturenames) | marks) and "fresh" not in marks:
         request.getfixturevalue("transactional_db" if "transactional_db" in request.fixturenames else "db")
-        if "tiny" in request.fixturenames:  # then it is the first one, with nothing to roll back to
-            request.getfixturevalue("tiny")
         detectors.install_shipped()
 
 

@@ -71,11 +71,10 @@ def test_a_shipped_detector_that_staff_rolled_back_to_stays(db, settings, staff)
 
 
 def test_a_shipped_detector_that_passed_the_gate_on_the_command_line_stays(detector, settings):
-    quick = detectors.find(detectors.shipped_folder("quick").name)
-    nothing_against = gate.Gate(quick, detector, "test images")
-    gate.promote(quick, None, found=nothing_against)
-    settings.DETECTOR = "thorough"
-    assert detectors.install_shipped() == quick
+    thorough = detectors.find(detectors.shipped_folder("thorough").name)
+    gate.promote(thorough, None, found=gate.Gate(thorough, detector, "test images"))
+    settings.DETECTOR = "quick"
+    assert detectors.install_shipped() == thorough
 
 
 def test_every_shipped_detector_is_found_by_its_version(detector, settings):

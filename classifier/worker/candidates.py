@@ -56,8 +56,8 @@ def train_rows(
     extra: dict[str, Any] = {}
     if baseline:
         original = dataclasses.replace(config, **BASELINE, version="baseline")
-        extra["baseline"] = train(original, rows, folder / "baseline", on_epoch, on_step).report["overall"]
-    card = train(config, rows, folder, on_epoch, on_step)
+        extra["baseline"] = train(original, rows, folder / "baseline", on_epoch, on_step).card.report["overall"]
+    card = train(config, rows, folder, on_epoch, on_step).card
     publish(folder, card.report | extra)
 
 

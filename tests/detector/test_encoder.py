@@ -1,5 +1,7 @@
 """The transformer whose weights come from elsewhere: computed rightly, stored as int8, found by its SHA-256."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -198,3 +200,24 @@ def test_the_heat_lies_on_the_middle_square(tiny_detector, size):
         assert not heat[:, 0].any() and not heat[:, -1].any()
     elif size[0] < size[1]:
         assert not heat[0].any() and not heat[-1].any()
+
+
+def test_training_a_transformer_shows_each_picture_to_the_network_once(tmp_path, monkeypatch):
+    """Validation and test images included: the head is measured on the features that it was fitted on."""
+    from classifier.detector.networks import architectures
+    from classifier.detector.training import linear
+    from classifier.detector.training.runner import Config, train
+    from tests.waves import dataset
+
+    start = tmp_path / "tiny.npz"
+    encoder_file.write(start, TINY, random_weights(TINY))
+    spec = bundle.Preprocessing(view="middle", size=32, grid=1, jpeg_quality=None, joint=True)
+    monkeypatch.setitem(architectures.ARCHITECTURES, "vit", (lambda: vit.vit(TINY, "float32"), spec))
+    rows, shown, real = dataset(tmp_path, 40), [], linear.views_of
+    monkeypatch.setattr(linear, "views_of", lambda row, *rest: shown.append(row.sha256) or real(row, *rest))
+    config = Config("vit", "first", start=str(start))
+    trained = train(config, rows, tmp_path / "detectors" / "first")
+    assert sorted(shown) == sorted(row.sha256 for row in rows)
+    train(dataclasses.replace(config, version="second"), rows, tmp_path / "detectors" / "second")
+    assert len(shown) == len(rows)
+    assert len(trained.logits) == len(trained.rows) == trained.card.report["n"]

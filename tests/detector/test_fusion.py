@@ -140,7 +140,7 @@ def rows(tmp_path_factory):
 @pytest.fixture(scope="module")
 def trained(rows, tmp_path_factory):
     folder, seen = tmp_path_factory.mktemp("fusion") / "bundle", []
-    card = train(Config("fusion", "quick"), rows, folder, on_step=lambda done, total: seen.append((done, total)))
+    card = train(Config("fusion", "quick"), rows, folder, on_step=lambda done, total: seen.append((done, total))).card
     return folder, card, seen
 
 

@@ -211,7 +211,7 @@ class Folds:
         return logits_of(self.model, self.features[[self.place[row.sha256] for row in rows], 0])
 
     def predict(self, name: str, split: Sequence[Row]) -> Array:
-        """Logits (n,) of the test rows as served; for `crossvalidation.held_out`."""
+        """Logits (n,) of the test rows as served; for `heldout.held_out`."""
         return self.predicting(self.rows, self.features)(name, split)
 
     def predicting(

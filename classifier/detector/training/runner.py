@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from classifier.detector.data import manifest
@@ -51,6 +52,17 @@ class Config:
     patience: int = 10
     seed: int = 0
     start: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """card: of the bundle that was written. rows: what it was measured on, with their logits (n,) before the
+    temperature. history: one entry an epoch, empty where the last layer was fitted in closed form."""
+
+    card: Card
+    rows: list[Row]
+    logits: Floats
+    history: list[dict[str, Any]]
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
@@ -136,7 +148,7 @@ class _Report(keras.callbacks.Callback):  # type: ignore[misc]
 
 def train(
     config: Config, rows: Sequence[Row], folder: Path, on_epoch: Progress | None = None, on_step: Step | None = None
-) -> Card:
+) -> Trained:
     """Train on the `train` rows, stop early and calibrate on `validation`, measure on `test`, write a bundle.
 
     A run that was killed continues from the last finished epoch when called again with the same folder. Raises
@@ -149,38 +161,47 @@ def train(
     if config.start:
         load_start(model, config.start)
     folder.mkdir(parents=True, exist_ok=True)
+    history: list[dict[str, Any]] = []
+    known: dict[str, npt.NDArray[np.float16]] = {}
     if encoder := encoder_of(config):
         cache = folder.parent.parent / "features"
-        linear.fit_head(
-            model, linear.extract_cached(model, spec, parts["train"], cache, encoder, "clean", on_step), parts["train"]
-        )
-        history: list[dict[str, Any]] = []
+        features = linear.extract_cached(model, spec, rows, cache, encoder, on_step=on_step)
+        known = {row.sha256: values for row, values in zip(rows, features, strict=True)}
+        linear.fit_head(model, np.stack([known[row.sha256] for row in parts["train"]]), parts["train"])
     elif spec.joint:
         linear.fit(model, spec, parts["train"], folder, config.seed, on_step)
-        history = []
     else:
         history = _fit(model, spec, config, parts, folder, (on_epoch, on_step))
     card = card_of(config, spec, rows, history)
     detector = LoadedDetector(Card(**card), model)
-    logits, targets = predict_logits(detector, parts["validation"]), targets_of(parts["validation"])
+
+    def logits_of(some: Sequence[Row]) -> Floats:
+        if not known:
+            return predict_logits(detector, some)
+        return linear.logits_of(model, np.stack([known[row.sha256][0] for row in some]))
+
+    logits, targets = logits_of(parts["validation"]), targets_of(parts["validation"])
     card |= calibration.calibrate(targets, logits)
     bins = max(1, min(10, len(logits) // 20))
     card |= {"reliability": calibration.reliability(targets, calibration.to_scores(logits, card["temperature"]), bins)}
     test = parts["test"] or parts["validation"]
-    scores = calibration.to_scores(predict_logits(detector, test), card["temperature"])
+    tested = logits if test is parts["validation"] else logits_of(test)
+    scores = calibration.to_scores(tested, card["temperature"])
     measured = report(test, scores, card["fake_below"], card["real_above"])
     card |= {"report": {**measured, "history": history}}
-    return save(model, folder, {**card, "preprocessing": spec.as_dict()})
+    return Trained(save(model, folder, {**card, "preprocessing": spec.as_dict()}), test, tested, history)
 
 
 def predictor(config: Config, folder: Path, on_epoch: Progress | None = None) -> heldout.Predict:
-    """For `crossvalidation.held_out`: trains one network a fold, each in a folder of its own."""
+    """For `heldout.held_out`: trains one network a fold, each in a folder of its own."""
 
     def predict(name: str, split: list[Row]) -> Floats:
         place = folder / name
-        if not (place / bundle.CARD_FILE).is_file():
-            train(dataclasses.replace(config, version=f"{config.version}-{name}"), split, place, on_epoch)
-        return predict_logits(bundle.load(place), [row for row in split if row.split == "test"])
+        tested = [row for row in split if row.split == "test"]
+        if (place / bundle.CARD_FILE).is_file():
+            return predict_logits(bundle.load(place), tested)
+        trained = train(dataclasses.replace(config, version=f"{config.version}-{name}"), split, place, on_epoch)
+        return trained.logits if trained.rows == tested else predict_logits(bundle.load(place), tested)
 
     return predict
 
