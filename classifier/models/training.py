@@ -131,7 +131,7 @@ class RescoringQuerySet(models.QuerySet["Rescoring"]):
 
 
 class Rescoring(models.Model):
-    """History judged anew by a detector, newest images first. cursor: the last image that was dealt with; it moves in
+    """History re-scored by a detector, newest images first. cursor: the last image that was dealt with; it moves in
     the same transaction as the verdicts, so a killed worker repeats at most what it had not written."""
 
     detector = models.ForeignKey(Detector, models.CASCADE, related_name="rescorings")

@@ -1,4 +1,4 @@
-"""WORKER ONLY: history judged anew by the active detector, a few images at a time, when nothing else waits."""
+"""WORKER ONLY: history re-scored by the active detector, a few images at a time, when nothing else waits."""
 
 import logging
 import time
@@ -46,7 +46,7 @@ def _prepared(image: Image, loaded: bundle.LoadedDetector) -> Prepared | None:
     try:
         return prepare(image, loaded)
     except Exception:  # one odd or lost file must not hold up the others
-        logger.warning("image %s can't be judged anew", image.pk, exc_info=True)
+        logger.warning("image %s can't be re-scored", image.pk, exc_info=True)
         return None
 
 

@@ -34,6 +34,6 @@ def fit_and_predict(training: Sequence[Row], tested: Sequence[Row]) -> Floats:
 
 
 def predict(name: str, split: Sequence[Row]) -> Floats:
-    """For `crossvalidation.held_out`: logits of the test rows, fitted on all others."""
+    """For `heldout.held_out`: logits of the test rows, fitted on all others."""
     tested = [row for row in split if row.split == "test"]
     return fit_and_predict([row for row in split if row.split != "test"], tested)
