@@ -112,22 +112,14 @@ def test_pages_are_in_plain_english(name):
         assert not re.search(phrase, text), phrase
 
 
-ATTRIBUTES = {
-    "aidetect.health",
-    "detector.see",
-    "limits.whole",
-    "model.keras",
-    "model.predict",
-    "patch.kernel",
-    "report.md",
-}
+ATTRIBUTES = {"aidetect.health", "detector.networks", "detector.see", "limits.whole", "model.predict", "patch.kernel"}
 """What docstrings name with a dot and is no module's."""
 
 
 def test_docstrings_name_modules_and_functions_that_exist():
     sources = {path: path.read_text(encoding="utf-8") for path in (ROOT / "classifier").rglob("*.py")}
     for path, text in sources.items():
-        for module, name in re.findall(r"`([a-z_]+)\.([a-z_]+)`", text):
+        for module, name in re.findall(r"`([a-z_]+)\.(?!(?:md|json|csv|npy|css|html|keras)`)([a-z_]+)`", text):
             there = [source for other, source in sources.items() if module in (other.stem, other.parent.name)]
             defined = any(re.search(rf"^(?:def |class )?{name}\b", source, re.M) for source in there)
             inside = any(other.stem == name and other.parent.name == module for other in sources)
