@@ -112,6 +112,20 @@ def test_pages_are_in_plain_english(name):
         assert not re.search(phrase, text), phrase
 
 
+ATTRIBUTES = {"aidetect.health", "detector.networks", "detector.see", "limits.whole", "model.predict", "patch.kernel"}
+"""What docstrings name with a dot and is no module's."""
+
+
+def test_docstrings_name_modules_and_functions_that_exist():
+    sources = {path: path.read_text(encoding="utf-8") for path in (ROOT / "classifier").rglob("*.py")}
+    for path, text in sources.items():
+        for module, name in re.findall(r"`([a-z_]+)\.(?!(?:md|json|csv|npy|css|html|keras)`)([a-z_]+)`", text):
+            there = [source for other, source in sources.items() if module in (other.stem, other.parent.name)]
+            defined = any(re.search(rf"^(?:def |class )?{name}\b", source, re.M) for source in there)
+            inside = any(other.stem == name and other.parent.name == module for other in sources)
+            assert defined or inside or f"{module}.{name}" in ATTRIBUTES, f"{path}: {module}.{name}"
+
+
 def test_every_place_of_the_tree_exists():
     block = page("docs/architecture.md").split("## Where things are", 1)[1].split("```")[1]
     places = [line.split()[0] for line in block.strip().splitlines()]

@@ -1,4 +1,4 @@
-"""After a promotion history is judged anew, behind every upload; nothing is lost, doubled or mixed."""
+"""After a promotion history is re-scored, behind every upload; nothing is lost, doubled or mixed."""
 
 import pytest
 from django.core.management import call_command
@@ -147,8 +147,8 @@ def test_the_command_and_the_setting(judged, strict, settings, capsys):
     detectors.switch_to(strict)
     assert not Rescoring.objects.exists()
     call_command("rescore")
-    assert "6 images will be judged anew by strict" in capsys.readouterr().out
+    assert "6 images will be re-scored by strict" in capsys.readouterr().out
     call_command("rescore", "--now")
-    assert "6 judged anew by strict" in capsys.readouterr().out and by("strict") == 6
+    assert "6 re-scored by strict" in capsys.readouterr().out and by("strict") == 6
     call_command("rescore")
     assert "Every verdict is strict's already." in capsys.readouterr().out

@@ -1,5 +1,5 @@
 """The detector: Django-free, usable from a notebook. Needs the standard library, numpy, Pillow and Keras.
 
-Only `networks`, `training`, `evaluation.predict` and `bundle.load` import Keras; everything else is safe to import in a
-web process.
+`networks`, `training` and `serving.heat_map` import Keras; `bundle.load` and `attacks` do when called. Everything else
+is safe to use in a web process.
 """

@@ -32,7 +32,7 @@ def train_candidate(
     on_epoch: Progress | None = None,
     on_step: Step | None = None,
 ) -> Detector:
-    """Train, draw the plots, register. A killed run goes on when called again with the same version.
+    """Train, draw the plots, register. A killed run resumes when called again with the same version.
 
     With `baseline` the original project's network is trained on the same images and reported beside it.
     """

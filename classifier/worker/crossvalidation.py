@@ -41,7 +41,7 @@ def cross_validate(
     """Held-out figures of an architecture on photographs, written to `folder` as JSON and Markdown; returns the
     Markdown. With a joint architecture, rows of other kinds train along.
 
-    A run that was killed goes on when called again with the same folder. With `name`, a bundle trained on all rows is
+    A killed run resumes when called again with the same folder. With `name`, a bundle trained on all rows is
     registered, calibrated on the held-out logits; only joint architectures can do that.
     """
     target, config = unused_folder(name) if name else None, started(config)
@@ -90,7 +90,7 @@ def cross_validate_within(
 
 
 def _folds(config: Config, rows: Sequence[Row], folder: Path, on_image: Step | None) -> linear.Folds | None:
-    """For joint architectures: features of all rows, once. None for those that are trained anew in each fold."""
+    """For joint architectures: features of all rows, once. None for those trained from scratch in each fold."""
     model, spec = architectures.build(config.architecture)
     if not spec.joint:
         return None

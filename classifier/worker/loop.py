@@ -64,7 +64,7 @@ def rescore_now(job: Rescoring) -> Iterator[Rescoring]:
 
 
 def load(detector: Detector) -> bundle.LoadedDetector:
-    """The detector in memory: one a process, loaded anew when its card or its model changes."""
+    """The detector in memory: one per process, reloaded when its card or its model changes."""
     return _loaded(detector.folder, bundle.digest(detector.folder))
 
 

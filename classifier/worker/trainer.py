@@ -125,7 +125,7 @@ class Listener:
 
 def train(run: TrainingRun) -> None:
     """Dataset version → candidate detector, then both it and the active one measured on the version's test images. A
-    run whose worker was killed goes on from its last finished epoch, or with what is left after training."""
+    run whose worker was killed resumes from its last finished epoch, or with what is left after training."""
     listener = Listener(run, "training")
     rows = versions.rows_of(run.dataset)
     folder = Detector(version=run.name).folder

@@ -113,7 +113,7 @@ def test_from_a_wrong_verdict_to_another_detector_and_back(browser, stack):
     staff.get_by_role("button", name="Promote says-real").click(timeout=120_000)
     staff.get_by_text("says-real is active").wait_for()
 
-    wait_for(lambda: stack.ask(CHANGED), 90, "history judged anew")
+    wait_for(lambda: stack.ask(CHANGED), 90, "history re-scored")
     changed = stack.ask(CHANGED).split()[0]
     alice.goto("/history/")
     card = alice.locator(".card-image").filter(has=alice.get_by_text(changed, exact=True))

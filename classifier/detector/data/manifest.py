@@ -27,7 +27,7 @@ class Row:
     """One image. `path` holds native-resolution pixels; `whole`, if set, the whole picture scaled down.
 
     format to quality describe the original file (pixels, bytes, estimated JPEG quality 1–100; "" where unknown). They
-    are never shown to a network; `audit` measures how much they alone give the label away.
+    are never shown to a network; `shortcuts` measures how much they alone give the label away.
     """
 
     path: str

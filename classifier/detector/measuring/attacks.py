@@ -55,7 +55,7 @@ def attack_report(detector: LoadedDetector, images: Sequence[Pixels], targets: I
     """{"limit", "false_alarms", "clean_wrong", "attacks"}. Half of the images, drawn with seed 0, choose the limit of
     disagreement, which 5 % of them exceed when clean; everything is reported on the other half.
 
-    An attack's row: n images with the right side of 0.5 before it; success, the share it turned over; detected, the
+    An attack's row: n images with the right side of 0.5 before it; success, the share it flipped; detected, the
     share of those whose disagreement exceeds the limit; wrong_verdicts, the share with a wrong verdict that stands.
     """
     clean = detector.scores(list(images))

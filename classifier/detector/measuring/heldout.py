@@ -88,8 +88,8 @@ def _parts(rows: Sequence[Row]) -> list[list[str]]:
 
 
 def held_out(folds: Iterator[Fold], predict: Predict, folder: Path) -> tuple[list[Row], Floats]:
-    """The test rows of all folds and their logits. A fold that was predicted before is read from `folder`, so a run
-    that was killed goes on."""
+    """The test rows of all folds and their logits. A fold that has been predicted already is read from `folder`,
+    so a killed run resumes."""
     folder.mkdir(parents=True, exist_ok=True)
     rows: list[Row] = []
     logits: list[float] = []

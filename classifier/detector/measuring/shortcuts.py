@@ -1,4 +1,4 @@
-"""Shortcuts in a dataset: which trivial feature of the files gives the label away, and what leaks between splits."""
+"""Shortcuts in a dataset: which feature of the files alone gives the label away, and what leaks between splits."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence

@@ -94,7 +94,7 @@ THUMBNAIL = 64
 
 def mobilenet(size: int = 176) -> keras.Model:
     """MobileNetV2 1.0 (arXiv 1801.04381) with its batch normalisation folded into the convolutions, as the quantised
-    ImageNet weights come. Layers are named by their place, so that `starting.load_start` can fill them in order."""
+    ImageNet weights come. Layers are named by their place, so that `initial_weights` can fill them in order."""
     inputs = keras.Input((size, size, 3), name="pixels")
     x = layers.Rescaling(1 / 127.5, offset=-1)(inputs)
     x = layers.Conv2D(32, 3, strides=2, padding="same", activation="relu6", name="conv_0")(x)  # 88 × 88 × 32
@@ -145,7 +145,7 @@ def _mean_and_deviation(block: keras.KerasTensor) -> tuple[keras.KerasTensor, ke
 
 def fusion(size: int = 224) -> keras.Model:
     """The whole picture as MobileNetV2 sees it, the fine detail of native crops as it sees that, and the traces that
-    neighbouring pixels bear, under one linear layer. Only that layer is fitted, in closed form (see `linear`)."""
+    neighbouring pixels carry, under one linear layer. Only that layer is fitted, in closed form (see `linear`)."""
     views = keras.Input((None, size, size, 3), name="pixels")  # the whole picture first, then native crops
     whole = views[:, 0]  # 224 × 224 × 3
     crops = ops.reshape(views[:, 1:], (-1, size, size, 3))
@@ -178,7 +178,7 @@ APPLICATIONS = {
     "convnext": ("ConvNeXtTiny", "own"),
 }
 """Class in keras.applications and how it wants its pixels ("own": it scales 0–255 itself). ResNet50 was trained on BGR;
-its first layer is turned round when weights are loaded (`starting`)."""
+its first layer is flipped to RGB when weights are loaded (`initial_weights`)."""
 
 
 ARCHITECTURES: dict[str, tuple[Callable[[], keras.Model], Preprocessing]] = {

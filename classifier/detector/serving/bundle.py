@@ -177,7 +177,7 @@ class LoadedDetector:
 
     def see_again(self, seen: Floats, copies: list[Pixels]) -> Floats:
         """(n, k, d): the same of k copies of each of n images that a joint network has `seen`, (n, d): only the crops
-        are looked at anew, the whole view is remembered."""
+        are looked at again, the whole view is remembered."""
         n, k = len(seen), len(copies) // max(1, len(seen))
         again = np.repeat(seen, k, axis=0)
         again[:, self._of_crops] = _in_parts(self._crops, copies, self._joint_batch, int(self._of_crops.sum()))
@@ -195,7 +195,7 @@ class LoadedDetector:
 
 
 def _in_parts(forward: Any, inputs: list[Pixels], batch: int, width: int) -> Floats:
-    """(n, width): the network's answers, asked in batches that memory allows."""
+    """(n, width): the network's answers, asked in batches that fit into memory."""
     parts = [forward(np.stack(inputs[start : start + batch])) for start in range(0, len(inputs), batch)]
     return np.concatenate(parts) if parts else np.zeros((0, width), np.float32)
 

@@ -22,7 +22,7 @@ class Judgement:
 
 def judge(detector: LoadedDetector, images: Sequence[Pixels], unfit: Sequence[str] = ()) -> list[Judgement]:
     """One judgement an image, given its views. Only verdicts that would be given are put to the test of stability: it
-    costs several forward passes. unfit: for each image why it gets no verdict, "" if it may (`fitness.unfit`)."""
+    costs several forward passes. unfit: for each image why it gets no verdict, "" if it may (`suitability.unfit`)."""
     unfit = unfit or [""] * len(images)
     seen = detector.see(list(images))
     scores = [float(score) for score in detector.scores_of(seen)]

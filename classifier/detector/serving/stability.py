@@ -37,7 +37,7 @@ which costs half and lets through no more attacks (EXPERIMENTS.md)."""
 
 
 ALONE = "scaled to 90 %"
-"""The one change for a transformer, which is dear to ask. At its 224 px a re-encoding as JPEG moves ordinary pictures
+"""The one change for a transformer, which is slow to ask. At its 224 px a re-encoding as JPEG moves ordinary pictures
 as far as an attack does; rescaling moves them little."""
 
 

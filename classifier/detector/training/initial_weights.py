@@ -25,8 +25,8 @@ def load_start(model: keras.Model, start: str) -> None:
 
 
 def load_imagenet(model: keras.Model) -> None:
-    """Fill the body of a `networks.backbone` with keras.applications' ImageNet weights, downloaded once; the logit
-    keeps its random ones. Raises DetectorError when there are none for this network or the server isn't reached."""
+    """Fill the body of an `architectures.backbone` with keras.applications' ImageNet weights, downloaded once; the
+    logit keeps its random ones. Raises DetectorError when there are none for this network or no server is reached."""
     if model.name not in APPLICATIONS:
         known = ", ".join(APPLICATIONS)
         raise DetectorError(f"--start imagenet is for {known}; {model.name} begins from a file, or from nothing")

@@ -58,7 +58,7 @@ def extract(
     tier: str = "clean",
     on_step: Step | None = None,
 ) -> npt.NDArray[np.float16]:
-    """Features (n, copies, d) of every row, kept in `place`.npy; a run that was killed goes on where it stopped."""
+    """Features (n, copies, d) of every row, kept in `place`.npy; a killed run resumes where it stopped."""
     features = model.get_layer("features").output
     forward = compile_forward(keras.Model(model.input, features), spec)
     known = {"rows": [row.sha256 for row in rows], "seed": seed, "copies": copies, "tier": tier, "spec": spec.as_dict()}
@@ -175,7 +175,7 @@ def logits_of(model: keras.Model, features: npt.NDArray[np.float16]) -> Floats:
 
 
 class Folds:
-    """Fits the head anew for each fold of a cross-validation, on features that were extracted once."""
+    """Refits the head for each fold of a cross-validation, on features that were extracted once."""
 
     def __init__(
         self, model: keras.Model, spec: Preprocessing, rows: Sequence[Row], features: npt.NDArray[np.float16]

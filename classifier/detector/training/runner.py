@@ -193,7 +193,7 @@ def train(
 
 
 def predictor(config: Config, folder: Path, on_epoch: Progress | None = None) -> heldout.Predict:
-    """For `heldout.held_out`: trains one network a fold, each in a folder of its own."""
+    """For `heldout.held_out`: trains one network per fold, each in its own folder."""
 
     def predict(name: str, split: list[Row]) -> Floats:
         place = folder / name

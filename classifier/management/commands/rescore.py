@@ -10,7 +10,7 @@ from classifier.registry import detectors
 
 class Command(BaseCommand):
     help = (
-        "Have all of history judged anew by the active detector. Workers do it when no upload waits; with --now this "
+        "Have all of history re-scored by the active detector. Workers do it when no upload waits; with --now this "
         "command does it, too. Example: manage.py rescore --now"
     )
 
@@ -27,7 +27,7 @@ class Command(BaseCommand):
             self.stdout.write(f"Every verdict is {detector}'s already.")
             return
         if not options["now"]:
-            self.stdout.write(f"{job.total} images will be judged anew by {detector} when nothing else waits.")
+            self.stdout.write(f"{job.total} images will be re-scored by {detector} when nothing else waits.")
             return
         from classifier.worker.loop import rescore_now
 
@@ -35,4 +35,4 @@ class Command(BaseCommand):
         for done in rescore_now(job):
             count(max(1, done.done), max(1, done.total))
         job.refresh_from_db()
-        self.stdout.write(f"{job.done} judged anew by {detector}: {job.changed} changed, {job.failed} can't be read")
+        self.stdout.write(f"{job.done} re-scored by {detector}: {job.changed} changed, {job.failed} can't be read")

@@ -7,7 +7,7 @@ from classifier.learning import gate
 
 
 class Command(BaseCommand):
-    help = "Make the detector of before active again. Example: manage.py rollback --reason 'accuses night shots'"
+    help = "Make the previous detector active again. Example: manage.py rollback --reason 'accuses night shots'"
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--reason", default="")
