@@ -202,7 +202,7 @@ def small_fusion(monkeypatch):
 @pytest.fixture(scope="session")
 def tiny_bundle(tmp_path_factory):
     """A folder with one detector that was trained for a moment: the original network, a thousand times quicker."""
-    from classifier.detector.training.runner import Config
+    from classifier.detector.training.batches import Config
     from classifier.worker import candidates
     from tests.waves import dataset
 
@@ -250,7 +250,8 @@ from classifier.detector.data.manifest import Row
 from classifier.detector.measuring import evaluation
 from classifier.detector.networks.architectures import build
 from classifier.detector.serving import bundle
-from classifier.detector.training.runner import Config, card_of
+from classifier.detector.training.batches import Config
+from classifier.detector.training.runner import card_of
 from classifier.models import Detector
 from classifier.registry import detectors
 from classifier.worker import candidates

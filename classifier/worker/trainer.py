@@ -16,7 +16,8 @@ from django.db import connection
 from classifier.detector.data import manifest
 from classifier.detector.errors import DetectorError
 from classifier.detector.serving import bundle
-from classifier.detector.training.runner import Config, Step
+from classifier.detector.training.batches import Config
+from classifier.detector.training.runner import Step
 from classifier.learning import gate, versions
 from classifier.models import DatasetVersion, Detector, JobState, Measurement, RegressionCase, Start, TrainingRun
 from classifier.models.claims import is_trouble

@@ -158,8 +158,9 @@ def test_a_file_that_is_not_the_wheel_is_refused(tmp_path):
 @pytest.fixture
 def tiny_detector(tmp_path):
     """A bundle on a tiny encoder that lies beside it: (folder, the model that was saved)."""
+    from classifier.detector.training.batches import Config
     from classifier.detector.training.linear import set_head
-    from classifier.detector.training.runner import Config, card_of
+    from classifier.detector.training.runner import card_of
 
     sha256 = encoder_file.write(tmp_path / "encoders" / "tiny.npz", TINY, random_weights(TINY))
     shape, weights = encoder_file.read(tmp_path / "encoders" / "tiny.npz")
@@ -206,7 +207,8 @@ def test_training_a_transformer_shows_each_picture_to_the_network_once(tmp_path,
     """Validation and test images included: the head is measured on the features that it was fitted on."""
     from classifier.detector.networks import architectures
     from classifier.detector.training import linear
-    from classifier.detector.training.runner import Config, train
+    from classifier.detector.training.batches import Config
+    from classifier.detector.training.runner import train
     from tests.waves import dataset
 
     start = tmp_path / "tiny.npz"

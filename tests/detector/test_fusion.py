@@ -16,8 +16,9 @@ from classifier.detector.serving import bundle
 from classifier.detector.serving.bundle import Card, LoadedDetector
 from classifier.detector.stats.ridge import balance, fit_ridge
 from classifier.detector.training import linear
+from classifier.detector.training.batches import Config
 from classifier.detector.training.initial_weights import load_start
-from classifier.detector.training.runner import Config, train
+from classifier.detector.training.runner import train
 from tests.pictures import photo
 
 pytestmark = pytest.mark.keras

@@ -17,7 +17,8 @@ from classifier.detector.labels import CLASS_NAMES
 from classifier.detector.networks.architectures import ARCHITECTURES, build
 from classifier.detector.serving import bundle
 from classifier.detector.training import runner
-from classifier.detector.training.runner import Batches, Config, train
+from classifier.detector.training.batches import Batches, Config
+from classifier.detector.training.runner import train
 from tests.pictures import photo
 from tests.waves import dataset
 

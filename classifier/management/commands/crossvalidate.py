@@ -32,7 +32,7 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, default=0)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from classifier.detector.training.runner import Config
+        from classifier.detector.training.batches import Config
         from classifier.worker.crossvalidation import cross_validate, cross_validate_within
 
         names = ("architecture", "epochs", "minutes", "learning_rate", "start", "seed")
