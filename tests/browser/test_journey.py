@@ -42,6 +42,7 @@ def test_from_sign_up_to_deletion(page, browser, stack, files):
 
     page.get_by_role("link", name="holiday.jpg").click()
     page.get_by_text("A hint, not proof.", exact=True).wait_for()
+    page.locator("details.know > summary").first.click()
     score = float(page.locator(".ends strong").inner_text())
     assert 0 <= score <= 1
     loaded = "image => image.complete && image.naturalWidth > 0"
