@@ -53,7 +53,8 @@ images = Image.objects.filter(state="done")
 print(json.dumps({"judged": images.filter(owner__username="owner").exclude(verdict=None).count(),
     "other": images.exclude(verdict__detector__version="second").count(),
     "verdicts": Verdict.objects.filter(detector__version="second").count(),
-    "mixed": Image.objects.filter(verdict__detector__version="second").exclude(outcome="INCONCLUSIVE").count(),
+    "mixed": images.filter(verdict__detector__version="second", decided_by="network").exclude(
+        outcome="INCONCLUSIVE").count(),  # what a file declares decides whichever detector is active
     "done": job.done if job else 0, "ended": bool(job and job.finished_at)}))
 """
 
