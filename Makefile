@@ -6,8 +6,8 @@ PY := $(VENV)/bin/python
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate --custom-compile-command "make lock"
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-deps
 
-# Two processes; what shares the real stack or Keras stays together in one of them.
-PARALLEL := -n 2 --dist loadgroup
+# Two processes; files that share the real stack stay together in one of them (tests/conftest.py).
+PARALLEL := -n 2
 
 .PHONY: help run test check lint types bench lock clean
 

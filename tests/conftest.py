@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import warnings
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 if "PYTEST_XDIST_WORKER" in os.environ:  # one thread of TensorFlow for each of the processes that share the cores
@@ -25,22 +26,32 @@ from classifier.intake import neighbours
 from classifier.models import Image
 from classifier.registry import detectors
 from tests import factories, pictures
+from tests.placing import needs_the_stack
 from tests.stack import Stack
 
 KERAS = re.compile(r"^pytestmark = .*pytest\.mark\.keras", re.M)
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups
 def pytest_collection_modifyitems(items):
-    """Two groups never run beside themselves: tests of the real stack, and those that load Keras (once, then)."""
     for item in items:
         if {"tiny", "tiny_bundle", "analysed"} & set(item.fixturenames):
             item.add_marker("keras")
         if {"stack", "loop_stack"} & set(item.fixturenames):
             item.add_marker("stack")
-        for group in ("stack", "keras"):
-            if item.get_closest_marker(group):
-                item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Files that use the real stack run in one process, one after the other; all other tests go where there is room.
+    By file, because pytest-xdist 3.8 can't put its groups into the node ids of pytest 9.2."""
+    from xdist.scheduler.loadscope import LoadScopeScheduling
+
+    class OneStack(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            path = Path(config.rootpath, nodeid.split("::", 1)[0])
+            return "stack" if needs_the_stack(path) else nodeid
+
+    return OneStack(config, log)
 
 
 def pytest_ignore_collect(collection_path, config):

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.placing import needs_the_stack
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -59,3 +61,9 @@ def test_files_stay_small():
         assert len(path.read_text().splitlines()) <= 300, path
     for path in files_of("classifier/management/commands"):
         assert len(path.read_text().splitlines()) <= 60, path
+
+
+def test_every_test_of_the_real_stack_is_in_a_file_that_runs_in_one_process(request):
+    for item in request.session.items:
+        if item.get_closest_marker("stack"):
+            assert needs_the_stack(item.path), item.nodeid

@@ -14,14 +14,12 @@ DATA = Path(__file__).parents[3] / "shared" / "data" / "metadata"
 PASSWORD = "sun-and-moon-7"
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Every test of this folder drives Chromium and starts the stack."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
             item.add_marker(pytest.mark.stack)
-            item.add_marker(pytest.mark.xdist_group("stack"))
             if not CHROMIUM:
                 item.add_marker(pytest.mark.skip(reason="Chromium is not installed (Debian: apt install chromium)"))
 
