@@ -24,8 +24,10 @@ def pytest_collection_modifyitems(items):
                 item.add_marker(pytest.mark.skip(reason="Chromium is not installed (Debian: apt install chromium)"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser():
+    """One Chromium for this folder; gone after it, for Playwright keeps an event loop in the thread, where Django
+    then refuses its database to every later test of the process."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
