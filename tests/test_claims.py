@@ -16,7 +16,17 @@ from django.utils import timezone
 from PIL import Image as Picture
 
 from aidetect import celery
-from classifier.models import DatasetVersion, Image, ImportBatch, Rescoring, State, TrainingRun, claims, holders
+from classifier.models import (
+    Comparison,
+    DatasetVersion,
+    Image,
+    ImportBatch,
+    Rescoring,
+    State,
+    TrainingRun,
+    claims,
+    holders,
+)
 from classifier.registry import detectors
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db]
@@ -62,7 +72,8 @@ def one_of_each():
     run = TrainingRun.objects.create(name="run", dataset=dataset)
     batch = ImportBatch.objects.create(owner=owner("staff"), license="CC0")
     rescoring = Rescoring.objects.create(detector=detectors.active())
-    return waiting("alice", "a.jpg"), run, batch, rescoring
+    image = waiting("alice", "a.jpg")
+    return image, run, batch, rescoring, Comparison.objects.create(image=image)
 
 
 def claimed(row):
@@ -102,8 +113,8 @@ def test_whatever_the_dead_held_of_every_kind_waits_again_at_once(dead, monkeypa
         assert claimed(type(row).objects.get(pk=row.pk)).attempts == 2
 
 
-def test_after_the_last_attempt_a_row_is_given_up_but_a_re_scoring_never(dead, settings):
-    *others, rescoring = rows = one_of_each()
+def test_after_the_last_attempt_a_row_is_given_up_but_a_re_scoring_or_a_comparison_never(dead, settings):
+    *others, rescoring, comparison = rows = one_of_each()
     for row in rows:
         claimed(row)
         type(row).objects.update(holder=dead, attempts=settings.MAX_ATTEMPTS)
@@ -112,6 +123,7 @@ def test_after_the_last_attempt_a_row_is_given_up_but_a_re_scoring_never(dead, s
         row.refresh_from_db()
         assert row.state == "failed" and "interrupted several times" in row.error
     assert claimed(Rescoring.objects.get(pk=rescoring.pk))
+    assert claimed(Comparison.objects.get(pk=comparison.pk)), "`compare_next` gives it up"
 
 
 def test_the_parent_gives_back_what_a_lost_child_held_and_wakes_another(dead, wakeups, monkeypatch):

@@ -1,4 +1,4 @@
-"""One way to claim work, for everything that rows describe: images, jobs, re-scorings.
+"""One way to claim work, for everything that rows describe: images, jobs, re-scorings, comparisons.
 
 A claim is one conditional UPDATE, so two workers never get the same row. It stands until its holder gives the row back,
 dies, or says nothing for CLAIM_SECONDS. Two kinds of failure are told apart:
