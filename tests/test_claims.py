@@ -160,6 +160,23 @@ def test_what_is_trouble_of_the_machine():
     assert not any(map(claims.is_trouble, [*innocent, Picture.UnidentifiedImageError("x")]))
 
 
+def test_a_lost_file_is_the_row_s_own_affair_but_a_lost_folder_is_an_unmounted_volume(settings, tmp_path):
+    folder = settings.MEDIA_ROOT / "uploads" / "7"
+
+    def reading(path):
+        with pytest.raises(FileNotFoundError) as caught:
+            path.read_bytes()
+        return caught.value
+
+    assert claims.is_trouble(reading(folder / "a")), "nothing is mounted"
+    with pytest.raises(OSError, match="is its volume mounted"):
+        claims.require_mounted(folder / "a")
+    folder.mkdir(parents=True)
+    assert not claims.is_trouble(reading(folder / "a"))
+    claims.require_mounted(folder / "a")
+    assert not claims.is_trouble(reading(tmp_path / "elsewhere" / "a")), "what is no stored file"
+
+
 def test_rows_given_back_keep_their_attempts_and_wait_longer_each_time():
     for row in one_of_each():
         pauses = []
@@ -213,6 +230,30 @@ def test_an_import_waits_for_a_full_disk(staff, monkeypatch):
     assert imports.step()
     batch.refresh_from_db()
     assert (batch.state, batch.added) == ("done", 3)
+
+
+def test_an_import_waits_for_a_volume_that_is_not_mounted_and_for_a_disk_that_fails(staff, monkeypatch, settings):
+    from django.core.files.base import ContentFile
+
+    from classifier.labelling import imports
+    from tests.pictures import jpeg
+    from tests.test_imports import packed
+
+    batch = imports.start(staff, "CC0", archive=ContentFile(packed({f"REAL/x/{n}.jpg": jpeg(n) for n in range(3)})))
+    folder = settings.MEDIA_ROOT / "imports"
+    folder.rename(settings.MEDIA_ROOT / "elsewhere")
+    assert imports.step()
+    (settings.MEDIA_ROOT / "elsewhere").rename(folder)
+    ImportBatch.objects.update(not_before=None)
+    with monkeypatch.context() as patch:
+        patch.setattr("zipfile.ZipExtFile.read", raising(OSError(errno.EIO, "Input/output error")))
+        assert imports.step()
+    batch.refresh_from_db()
+    assert (batch.state, batch.attempts, batch.setbacks, batch.cursor) == ("waiting", 0, 2, 0)
+    ImportBatch.objects.update(not_before=None)
+    assert imports.step()
+    batch.refresh_from_db()
+    assert (batch.state, batch.added, batch.complaints) == ("done", 3, [])
 
 
 def raising(error):

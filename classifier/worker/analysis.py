@@ -126,16 +126,21 @@ def _prepared_or_failed(image: Image, token: uuid.UUID, coming: "Future[Prepared
         # Still alive: a batch of huge pictures may outlast one claim, so all of it is renewed.
         Image.objects.filter(claim=token).update(claimed_at=timezone.now())
         return coming.result()
-    except (UnreadableImage, FileNotFoundError) as error:
-        reason = str(error) if isinstance(error, UnreadableImage) else "the stored file is missing"
-        mine.update(state=State.FAILED, claim=None, error=f"This picture can't be analysed: {reason}.")
     except Exception as error:  # the task boundary: one odd file must not hold up the others
         if is_trouble(error):
             _give_back(mine, error)
-            return None
-        logger.exception("image %s", image.pk)
-        mine.update(state=State.FAILED, claim=None, error=UNEXPECTED)
+        else:
+            mine.update(state=State.FAILED, claim=None, error=_why_failed(image, error))
     return None
+
+
+def _why_failed(image: Image, error: Exception) -> str:
+    if isinstance(error, UnreadableImage):
+        return f"This picture can't be analysed: {error}."
+    if isinstance(error, FileNotFoundError):
+        return "This picture can't be analysed: the stored file is missing."
+    logger.error("image %s", image.pk, exc_info=error)
+    return UNEXPECTED
 
 
 def _give_back(rows: ImageQuerySet, error: Exception) -> None:
