@@ -19,7 +19,7 @@ from classifier.models.detectors import Detector, DetectorQuerySet
 from classifier.models.exchanges import Dispute, Label, Share
 from classifier.models.findings import Evidence, Verdict
 from classifier.models.images import Image, ImageQuerySet, Viewer, original_path, remove_files
-from classifier.models.imports import HashKey, ImportBatch, Kinship, Signature
+from classifier.models.imports import Comparison, HashKey, ImportBatch, Kinship, Signature
 from classifier.models.jobs import Job
 from classifier.models.training import Measurement, Promotion, RegressionCase, Rescoring, TrainingRun
 
@@ -27,6 +27,7 @@ __all__ = [
     "Architecture",
     "Category",
     "Claim",
+    "Comparison",
     "DatasetVersion",
     "DecidedBy",
     "Detector",
