@@ -16,7 +16,7 @@ from classifier.models.choices import (
 )
 from classifier.models.datasets import DatasetVersion
 from classifier.models.detectors import Detector, DetectorQuerySet
-from classifier.models.exchanges import Dispute, Label, Share
+from classifier.models.exchanges import Dispute, Label, Share, Tag
 from classifier.models.findings import Evidence, Verdict
 from classifier.models.images import Image, ImageQuerySet, Viewer, may_see_images, original_path, remove_files
 from classifier.models.imports import Comparison, HashKey, ImportBatch, Kinship, Signature
@@ -55,6 +55,7 @@ __all__ = [
     "Signature",
     "Start",
     "State",
+    "Tag",
     "TrainingRun",
     "Verdict",
     "Viewer",
