@@ -60,7 +60,7 @@ class Seldom(logging.Filter):
 
 def configuration(form: str, mail: bool) -> dict[str, Any]:
     """Django's LOGGING. form: "plain" or "json". mail: whether errors are mailed to ADMINS, too."""
-    json_fields = ["levelname", "name", "message", "request_id", "image_id", "process", "exc_info"]
+    json_fields = ["levelname", "name", "message", "request_id", "image_id", "process"]
     handlers = ["console", "mail"] if mail else ["console"]
     return {
         "version": 1,

@@ -40,6 +40,8 @@ def request_id(get_response: Next) -> Next:
 
 def _log(request: HttpRequest, status: int, seconds: float) -> None:
     """By the route: an address itself may hold the token of a shared link or of a password reset."""
+    if request.path_info in HEALTH and status == 200:
+        return  # asked every few seconds
     match = request.resolver_match
     route = f"/{match.route}" if match else "an address that is no page"
     about = {"image_id": str(match.kwargs["uuid"])} if match and "uuid" in match.kwargs else {}

@@ -18,7 +18,7 @@ from classifier.models.datasets import DatasetVersion
 from classifier.models.detectors import Detector, DetectorQuerySet
 from classifier.models.exchanges import Dispute, Label, Share
 from classifier.models.findings import Evidence, Verdict
-from classifier.models.images import Image, ImageQuerySet, Viewer, original_path, remove_files
+from classifier.models.images import Image, ImageQuerySet, Viewer, may_see_images, original_path, remove_files
 from classifier.models.imports import HashKey, ImportBatch, Kinship, Signature
 from classifier.models.jobs import Job
 from classifier.models.training import Measurement, Promotion, RegressionCase, Rescoring, TrainingRun
@@ -57,6 +57,7 @@ __all__ = [
     "TrainingRun",
     "Verdict",
     "Viewer",
+    "may_see_images",
     "original_path",
     "remove_files",
 ]
