@@ -144,6 +144,9 @@ class Image(Work):
         "Tag", related_name="images", blank=True, editable=False
     )
     created_at = models.DateTimeField(default=timezone.now)
+    request_id = models.CharField(
+        max_length=64, blank=True, default="", editable=False, help_text="of the upload or the last new try"
+    )
 
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
     error = models.CharField(max_length=300, blank=True)
