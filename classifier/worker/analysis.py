@@ -16,6 +16,7 @@ from django.utils import timezone
 from PIL import Image as Picture
 from PIL import ImageOps
 
+from aidetect import logs
 from classifier.detector.errors import UnreadableImage
 from classifier.detector.images.nearness import dhash
 from classifier.detector.images.preprocessing import Pixels
@@ -58,7 +59,7 @@ def analyse(
         return _analyse(claimed, token, detector, loaded)
     except Exception as error:
         if is_trouble(error):
-            _give_back(Image.objects.filter(claim=token), error)
+            _give_back(Image.objects.filter(claim=token), claimed, error)
             return []
         raise
 
@@ -74,13 +75,17 @@ def _analyse(
     forward = (time.perf_counter() - started) / max(1, len(prepared))
     stored = []
     for ready, judged in zip(prepared, judgements, strict=True):
-        if _store(ready, detector, Said(judged, ready.seconds + forward), token):
-            stored.append(ready)
-    if prepared:
-        logger.info(
-            "%d image(s) classified by %s, %.0f ms each in the network", len(prepared), detector, forward * 1000
-        )
+        with about(ready.image):
+            if _store(ready, detector, Said(judged, ready.seconds + forward), token):
+                stored.append(ready)
+                figures = ready.seconds * 1000, forward * 1000
+                logger.info("%s by %s: %.0f ms to read, %.0f ms in the network", judged.outcome, detector, *figures)
     return stored
+
+
+def about(image: Image) -> contextlib.AbstractContextManager[None]:
+    """Lines of the log written inside are about this image and the request that brought it."""
+    return logs.about(request=image.request_id, image=str(image.uuid))
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,11 @@ class Said:
 
 def draw_heat(ready: Prepared, detector: Detector, loaded: bundle.LoadedDetector) -> None:
     """Draw the heat map of a verdict that was just given; nobody waits for it, and without it nothing is missing."""
+    with about(ready.image):
+        _draw_heat(ready, detector, loaded)
+
+
+def _draw_heat(ready: Prepared, detector: Detector, loaded: bundle.LoadedDetector) -> None:
     try:
         heat = heat_map.as_png(heat_map.heat_map(loaded, ready.views, ready.size), HEAT)
     except Exception:  # as below: an odd picture must not hold up the others
@@ -127,6 +137,11 @@ def _keep_heat(image: Image, detector: Detector, name: str, heat: bytes) -> None
 
 
 def _prepared_or_failed(image: Image, token: uuid.UUID, coming: "Future[Prepared]") -> Prepared | None:
+    with about(image):
+        return _result_of(image, token, coming)
+
+
+def _result_of(image: Image, token: uuid.UUID, coming: "Future[Prepared]") -> Prepared | None:
     mine = Image.objects.filter(pk=image.pk, claim=token)
     try:
         # Still alive: a batch of huge pictures may outlast one claim, so all of it is renewed.
@@ -134,27 +149,35 @@ def _prepared_or_failed(image: Image, token: uuid.UUID, coming: "Future[Prepared
         return coming.result()
     except Exception as error:  # the task boundary: one odd file must not hold up the others
         if is_trouble(error):
-            _give_back(mine, error)
+            _give_back(mine, [image], error)
         else:
             mine.update(state=State.FAILED, claim=None, error=_why_failed(image, error))
     return None
 
 
 def _why_failed(image: Image, error: Exception) -> str:
-    if isinstance(error, UnreadableImage):
-        return f"This picture can't be analysed: {error}."
-    if isinstance(error, FileNotFoundError):
-        return "This picture can't be analysed: the stored file is missing."
+    if isinstance(error, UnreadableImage | FileNotFoundError):
+        reason = str(error) if isinstance(error, UnreadableImage) else "the stored file is missing"
+        logger.warning("no verdict: %s", reason)
+        return f"This picture can't be analysed: {reason}."
     logger.error("image %s", image.pk, exc_info=error)
     return UNEXPECTED
 
 
-def _give_back(rows: ImageQuerySet, error: Exception) -> None:
+def _give_back(rows: ImageQuerySet, images: list[Image], error: Exception) -> None:
+    """Those of these images that have no verdict yet."""
     if count := rows.give_back_patiently():
-        logger.warning("%d image(s) wait, the machine is in the way: %s", count, error)
+        for image in Image.objects.filter(state=State.WAITING, pk__in=[image.pk for image in images]):
+            with about(image):
+                logger.warning("it waits with %d in all, the machine is in the way: %s", count, error)
 
 
 def prepare(image: Image, loaded: bundle.LoadedDetector) -> Prepared:
+    with about(image):  # a thread starts with none
+        return _prepare(image, loaded)
+
+
+def _prepare(image: Image, loaded: bundle.LoadedDetector) -> Prepared:
     started = time.perf_counter()
     with image.original.open("rb") as file:
         data = file.read()

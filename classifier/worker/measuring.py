@@ -17,7 +17,7 @@ from classifier.detector.measuring.tiers import TIERS
 from classifier.detector.serving import bundle
 from classifier.detector.serving.bundle import LoadedDetector
 from classifier.detector.stats import calibration
-from classifier.detector.training.runner import Step
+from classifier.detector.training.pace import Step
 from classifier.models import Detector
 from classifier.models.claims import is_trouble
 from classifier.worker.candidates import publish
