@@ -26,11 +26,18 @@ TRIES = 5
 INTERRUPTED = "The analysis was interrupted several times. Try again, or save the picture anew and upload that."
 
 
+def may_see_images(viewer: Any) -> bool:
+    """Whether this is staff with the permission to look at other people's images; being staff alone opens none."""
+    if not getattr(viewer, "is_staff", False):
+        return False
+    return any(viewer.has_perm(f"classifier.{act}_image") for act in ("view", "change"))
+
+
 class ImageQuerySet(WorkQuerySet["Image"]):
     def visible_to(self, viewer: Viewer) -> "ImageQuerySet":
         if not viewer.is_authenticated:
             return self.none()
-        return self if getattr(viewer, "is_staff", False) else self.filter(owner=viewer.pk)
+        return self if may_see_images(viewer) else self.filter(owner=viewer.pk)
 
     def reviewable(self) -> "ImageQuerySet":
         """Images that staff may look at and say what they are."""
@@ -137,6 +144,9 @@ class Image(Work):
         "Tag", related_name="images", blank=True, editable=False
     )
     created_at = models.DateTimeField(default=timezone.now)
+    request_id = models.CharField(
+        max_length=64, blank=True, default="", editable=False, help_text="of the upload or the last new try"
+    )
 
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
     error = models.CharField(max_length=300, blank=True)
@@ -239,10 +249,10 @@ class Image(Work):
         return self.consent or settings.REVIEW_SCOPE == "all"
 
     def picture_visible_to(self, viewer: Viewer) -> bool:
-        """The owner always; staff only what is reviewable."""
+        """The owner always; staff who may look at images only what is reviewable."""
         if viewer.pk is not None and viewer.pk == self.owner_id:
             return True
-        return bool(getattr(viewer, "is_staff", False)) and self.reviewable
+        return self.reviewable and may_see_images(viewer)
 
 
 @receiver(post_delete, sender=Image)
