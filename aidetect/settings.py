@@ -139,6 +139,7 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "crispy_forms",
     "crispy_bootstrap5",
     "django_htmx",
@@ -160,6 +161,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "classifier.views.doorway.staff_second_factor",
 ]
 ROOT_URLCONF = "aidetect.urls"
 WSGI_APPLICATION = "aidetect.wsgi.application"
@@ -248,6 +250,12 @@ ACCOUNT_RATE_LIMITS = {
     "change_password": "5/5m/user",
 }
 ACCOUNT_ADAPTER = "classifier.accounts.adapter.AccountAdapter"
+STAFF_SECOND_FACTOR = env.boolean("STAFF_SECOND_FACTOR", False)
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "aidetect"
+MFA_TOTP_TOLERANCE = 1
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS  # on this machine itself, the only one where browsers allow that
 
 _MAIL = env.read("EMAIL_URL", _mail("consolemail://"), "consolemail:// or smtp+tls://user:password@host:587", _mail)
 EMAIL_BACKEND = str(_MAIL["EMAIL_BACKEND"])
@@ -256,6 +264,7 @@ EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _MAIL.get("EMAIL_HOST_USER", ""), _MAIL.g
 EMAIL_TIMEOUT = 10
 EMAIL_IS_SENT = not EMAIL_BACKEND.endswith("console.EmailBackend")
 ACCOUNT_EMAIL_VERIFICATION = "mandatory" if EMAIL_IS_SENT else "none"  # who can't get an e-mail can't confirm one
+MFA_ALLOW_UNVERIFIED_EMAIL = not EMAIL_IS_SENT
 EMAIL_USE_TLS, EMAIL_USE_SSL = _MAIL.get("EMAIL_USE_TLS", False), _MAIL.get("EMAIL_USE_SSL", False)
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "aidetect@localhost", "an e-mail address")
 

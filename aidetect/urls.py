@@ -14,5 +14,6 @@ urlpatterns = [
     path("admin/drift/", admin.site.admin_view(drift_view), name="drift"),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.account.urls")),
+    path("accounts/2fa/", include("allauth.mfa.urls")),
     path("", include("classifier.urls")),
 ]

@@ -46,6 +46,7 @@ def unusual(folder):
         "UPLOADS_PER_HOUR": "100",
         "STORAGE_MB": "200",
         "SIGNUP": "invited",
+        "STAFF_SECOND_FACTOR": "true",
         "RETENTION_DAYS": "30",
         "SHARE_DAYS": "3",
         "AUDIT_SHARE": "0.5",

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar, cast
 
+from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.models import User
@@ -147,3 +148,23 @@ def keep_no_copy(get_response: Next) -> Next:
         return response
 
     return answer
+
+
+def staff_second_factor(get_response: Next) -> Next:
+    """Where STAFF_SECOND_FACTOR is set, staff without an authenticator app or a key are led to the page that sets one
+    up, whatever they open. allauth asks whoever has one at each log-in."""
+
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        if settings.STAFF_SECOND_FACTOR and _lacks_second_factor(request):
+            messages.info(request, "Staff of this site need a second step at log-in. Set one up to go on.")
+            return redirect("mfa_index")
+        return get_response(request)
+
+    return answer
+
+
+def _lacks_second_factor(request: HttpRequest) -> bool:
+    user = request.user
+    if not (user.is_authenticated and (user.is_staff or user.is_superuser)):
+        return False
+    return not request.path.startswith("/accounts/") and not is_mfa_enabled(user)
