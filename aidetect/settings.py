@@ -253,6 +253,7 @@ ACCOUNT_ADAPTER = "classifier.accounts.adapter.AccountAdapter"
 STAFF_SECOND_FACTOR = env.boolean("STAFF_SECOND_FACTOR", False)
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_FORMS = {"add_webauthn": "classifier.forms.second_step.AddKeyForm"}
 MFA_TOTP_ISSUER = "aidetect"
 MFA_TOTP_TOLERANCE = 1
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS  # on this machine itself, the only one where browsers allow that

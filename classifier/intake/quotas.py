@@ -55,7 +55,7 @@ class Room:
         if self.most_uploads < inf:
             parts.append(f"{self.uploads_left:.0f} of {self.most_uploads:.0f} uploads left this hour")
         if self.most_bytes < inf:
-            parts.append(f"{size_in_words(self.bytes)} of {size_in_words(int(self.most_bytes))} used")
+            parts.append(f"{self.bytes / 1e6:.1f} of {self.most_bytes / 1e6:g} MB used")
         return ", ".join(parts)
 
     def objection(self, size: int) -> str:
