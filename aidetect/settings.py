@@ -11,7 +11,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.contrib.messages import constants as message_levels
 
-from aidetect import env
+from aidetect import env, logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 if (BASE_DIR / ".env").is_file():
@@ -146,6 +146,7 @@ INSTALLED_APPS = [
     "csp",
 ]
 MIDDLEWARE = [
+    "aidetect.middleware.request_id",
     "aidetect.middleware.health",
     "aidetect.middleware.client_address",
     "django.middleware.security.SecurityMiddleware",
@@ -275,17 +276,14 @@ USE_TZ = True
 CRISPY_ALLOWED_TEMPLATE_PACKS = CRISPY_TEMPLATE_PACK = "bootstrap5"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # twenty sentences overflow a cookie
 MESSAGE_TAGS = {message_levels.ERROR: "danger", message_levels.DEBUG: "secondary"}
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {"handlers": ["console"], "level": "WARNING"},
-    "loggers": {
-        "classifier": {"level": "INFO"},
-        "django.request": {"level": "ERROR"},  # a 404 is no news either
-        "celery": {"level": "INFO"},
-        "celery.app.trace": {"level": "WARNING"},  # a sweep every few seconds is no news
-        "celery.worker.strategy": {"level": "WARNING"},
-    },
-}
+
+# --- What operators are told ------------------------------------------------------------------------------------------
+LOG_FORMAT = env.choice("LOG_FORMAT", "plain", ("plain", "json"))
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
+ERROR_MAIL = env.words("ERROR_MAIL", [], "e-mail addresses, separated by commas")
+ADMINS = [(address, address) for address in ERROR_MAIL]
+EMAIL_SUBJECT_PREFIX = "[aidetect] "
+LOGGING = logs.configuration(LOG_FORMAT, mail=bool(ADMINS))
+SENTRY_DSN = env.text("SENTRY_DSN", "", "the address of a Sentry project")
+if SENTRY_DSN:
+    logs.report_to_sentry(SENTRY_DSN)

@@ -60,6 +60,9 @@ def unusual(folder):
         "CLAIM_SECONDS": "20",
         "MAX_ATTEMPTS": "2",
         "SWEEP_SECONDS": "1",
+        "LOG_FORMAT": "json",
+        "ERROR_MAIL": "operator@example.org",
+        "SENTRY_DSN": "http://key@127.0.0.1:9/1",
     }
 
 

@@ -20,9 +20,20 @@ class DisputeForm(forms.Form):
         help_text="For example: I took it myself, with which camera; or I made it, with which program.",
     )
     agreed = forms.BooleanField(
-        label="Staff may look at this picture, and it may be used to improve the detector",
+        label="Staff may look at this picture to answer me",
         error_messages={"required": "Without looking at the picture nobody can answer your dispute."},
     )
+    training = forms.BooleanField(
+        required=False,
+        label="It may also be used to improve the detector",
+        help_text="Not needed for an answer. You can withdraw both at any time.",
+    )
+
+    def __init__(self, *args: Any, consent: bool = False, **kwargs: Any) -> None:
+        """consent: the picture may be used for training already, so that is not asked again."""
+        super().__init__(*args, **kwargs)
+        if consent:
+            del self.fields["training"]
 
 
 class ShareForm(forms.Form):

@@ -17,10 +17,10 @@ from classifier.models.choices import (
 )
 from classifier.models.datasets import DatasetVersion
 from classifier.models.detectors import Detector, DetectorQuerySet
-from classifier.models.exchanges import Dispute, Label, Share
+from classifier.models.exchanges import Dispute, Label, Share, Tag
 from classifier.models.findings import Evidence, Verdict
-from classifier.models.images import Image, ImageQuerySet, Viewer, original_path, remove_files
-from classifier.models.imports import HashKey, ImportBatch, Kinship, Signature
+from classifier.models.images import Image, ImageQuerySet, Viewer, may_see_images, original_path, remove_files
+from classifier.models.imports import Comparison, HashKey, ImportBatch, Kinship, Signature
 from classifier.models.invitations import Invitation
 from classifier.models.jobs import Job
 from classifier.models.training import Measurement, Promotion, RegressionCase, Rescoring, TrainingRun
@@ -30,6 +30,7 @@ __all__ = [
     "Architecture",
     "Category",
     "Claim",
+    "Comparison",
     "DatasetVersion",
     "DecidedBy",
     "Detector",
@@ -59,9 +60,11 @@ __all__ = [
     "Signature",
     "Start",
     "State",
+    "Tag",
     "TrainingRun",
     "Verdict",
     "Viewer",
+    "may_see_images",
     "original_path",
     "remove_files",
 ]

@@ -1,10 +1,11 @@
-"""What people say about an image and to whom it is shown: labels, disputes, shares."""
+"""What people say about an image and to whom it is shown: labels, disputes, tags, shares."""
 
 import secrets
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Lower
 from django.urls import reverse
 from django.utils import timezone
 
@@ -55,6 +56,20 @@ class Dispute(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_claim_display()} ({self.get_state_display()})"
+
+
+class Tag(models.Model):
+    """A word of one person's for their own images; one way of writing it, whatever its capitals."""
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="tags")
+    name = models.CharField(max_length=40)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(Lower("name"), "owner", name="one_tag_per_owner_and_word")]
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 def new_token() -> str:

@@ -12,7 +12,8 @@ from classifier.detector.measuring import evaluation, model_card, plots
 from classifier.detector.networks import architectures
 from classifier.detector.serving import bundle
 from classifier.detector.training.batches import Config
-from classifier.detector.training.runner import Progress, Step, train
+from classifier.detector.training.pace import Progress, Step
+from classifier.detector.training.runner import train
 from classifier.models import Detector
 from classifier.registry import detectors
 

@@ -17,8 +17,9 @@ from classifier.detector.measuring.tiers import TIERS
 from classifier.detector.serving import bundle
 from classifier.detector.serving.bundle import LoadedDetector
 from classifier.detector.stats import calibration
-from classifier.detector.training.runner import Step
+from classifier.detector.training.pace import Step
 from classifier.models import Detector
+from classifier.models.claims import is_trouble
 from classifier.registry import detectors
 from classifier.worker.candidates import publish
 from classifier.worker.examine import Known, examine
@@ -84,7 +85,9 @@ def _tier(loaded: LoadedDetector, rows: Sequence[Row], tier: str, on_image: Step
 def _answer(loaded: LoadedDetector, path: str) -> Known | None:
     try:
         return examine(Path(path).read_bytes(), loaded)
-    except (UnreadableImage, OSError):
+    except (UnreadableImage, OSError) as error:
+        if is_trouble(error):
+            raise
         return None
 
 
