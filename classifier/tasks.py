@@ -36,11 +36,13 @@ def train_waiting() -> int:
 def sweep() -> int:
     """Find what was lost: rows whose worker died, rows whose wake-up never arrived; delete what is past its time. Loads
     the detector early, too."""
+    from classifier.intake.quotas import forget_old_uploads
     from classifier.intake.retention import delete_expired
     from classifier.worker.loop import classify_waiting
 
     claims.release_everything()
     delete_expired()
+    forget_old_uploads()
     return classify_waiting(settings.BATCH_SIZE)
 
 

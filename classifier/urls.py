@@ -32,6 +32,7 @@ urlpatterns = [
     path("history/images.csv", history.history_csv, name="history_csv"),
     path("compare/", history.compare, name="compare"),
     path("metrics/", metrics.metrics, name="metrics"),
+    path("invitation/<str:token>/", account.invitation, name="invitation"),
     path("account/data/", account.my_data, name="my_data"),
     path("account/delete/", account.delete_account, name="delete_account"),
 ]

@@ -1,5 +1,6 @@
 """The rows. They are the truth: the broker carries wake-ups only."""
 
+from classifier.models.allowances import Allowance, Received
 from classifier.models.choices import (
     Architecture,
     Category,
@@ -20,10 +21,12 @@ from classifier.models.exchanges import Dispute, Label, Share, Tag
 from classifier.models.findings import Evidence, Verdict
 from classifier.models.images import Image, ImageQuerySet, Viewer, may_see_images, original_path, remove_files
 from classifier.models.imports import Comparison, HashKey, ImportBatch, Kinship, Signature
+from classifier.models.invitations import Invitation
 from classifier.models.jobs import Job
 from classifier.models.training import Measurement, Promotion, RegressionCase, Rescoring, TrainingRun
 
 __all__ = [
+    "Allowance",
     "Architecture",
     "Category",
     "Claim",
@@ -40,6 +43,7 @@ __all__ = [
     "Image",
     "ImageQuerySet",
     "ImportBatch",
+    "Invitation",
     "Job",
     "JobState",
     "Kinship",
@@ -49,6 +53,7 @@ __all__ = [
     "Outcome",
     "Promotion",
     "Reason",
+    "Received",
     "RegressionCase",
     "Rescoring",
     "Share",
