@@ -87,6 +87,7 @@ MAX_IMPORT_MB = env.number("MAX_IMPORT_MB", 2000, 1, 1_000_000)
 MAX_MEGAPIXELS = env.number("MAX_MEGAPIXELS", 200, 0.001, 500)
 SMALLEST_SIDE = env.integer("SMALLEST_SIDE", 32, 1, 4096)
 MAX_FILES = env.integer("MAX_FILES", 20, 1, 200)
+API_PER_MINUTE = env.integer("API_PER_MINUTE", 120, 1, 100_000)
 RETENTION_DAYS = env.integer("RETENTION_DAYS", 0, 0, 36500)
 DETECTOR = env.choice("DETECTOR", "thorough", ("thorough", "quick"))
 SHARE_DAYS = env.integer("SHARE_DAYS", 30, 1, 3650)
@@ -140,9 +141,11 @@ INSTALLED_APPS = [
     "crispy_bootstrap5",
     "django_htmx",
     "csp",
+    "ninja",
 ]
 MIDDLEWARE = [
     "aidetect.middleware.health",
+    "classifier.api.problems.everywhere",
     "aidetect.middleware.client_address",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -182,6 +185,7 @@ CACHES = {
         # Shared by the web processes and alive without Redis: allauth counts log-in attempts in it.
         "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
         "LOCATION": RUN_DIR / "cache",
+        "OPTIONS": {"MAX_ENTRIES": 2000},
     }
 }
 

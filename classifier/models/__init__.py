@@ -20,7 +20,9 @@ from classifier.models.exchanges import Dispute, Label, Share
 from classifier.models.findings import Evidence, Verdict
 from classifier.models.images import Image, ImageQuerySet, Viewer, original_path, remove_files
 from classifier.models.imports import HashKey, ImportBatch, Kinship, Signature
+from classifier.models.inspections import Inspection
 from classifier.models.jobs import Job
+from classifier.models.tokens import KeyedCall, Scope, Token
 from classifier.models.training import Measurement, Promotion, RegressionCase, Rescoring, TrainingRun
 
 __all__ = [
@@ -39,8 +41,10 @@ __all__ = [
     "Image",
     "ImageQuerySet",
     "ImportBatch",
+    "Inspection",
     "Job",
     "JobState",
+    "KeyedCall",
     "Kinship",
     "Label",
     "LabelKind",
@@ -50,10 +54,12 @@ __all__ = [
     "Reason",
     "RegressionCase",
     "Rescoring",
+    "Scope",
     "Share",
     "Signature",
     "Start",
     "State",
+    "Token",
     "TrainingRun",
     "Verdict",
     "Viewer",
