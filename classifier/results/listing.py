@@ -104,6 +104,8 @@ def _by_day(images: list[Image]) -> Iterator[Day]:
 def _day_in_words(day: date, today: date) -> str:
     near = {today: "Today", today - timedelta(days=1): "Yesterday"}
     return near.get(day, f"{day:%A}, {day.day} {day:%B %Y}")
+
+
 class BadCursor(ValueError):
     """A cursor that `rows_of` did not make, or made for another order."""
 
