@@ -2,12 +2,14 @@ from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 
-from classifier.admin.overview import drift_view
+from classifier.admin.overview import drift_view, start_view, status_view
 
 admin.autodiscover()
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # one log-in, with its limits
 
 urlpatterns = [
+    path("admin/", admin.site.admin_view(start_view), name="start"),
+    path("admin/status/", admin.site.admin_view(status_view), name="status"),
     path("admin/drift/", admin.site.admin_view(drift_view), name="drift"),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.account.urls")),

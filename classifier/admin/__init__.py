@@ -2,9 +2,9 @@
 
 from django.contrib import admin
 
-from classifier.admin import datasets, detectors, disputes, images, imports, overview, training
+from classifier.admin import datasets, detectors, disputes, images, imports, overview, start, training
 
-__all__ = ["datasets", "detectors", "disputes", "images", "imports", "overview", "training"]
+__all__ = ["datasets", "detectors", "disputes", "images", "imports", "overview", "start", "training"]
 
 admin.site.site_header = "aidetect administration"
 admin.site.site_title = "aidetect"
