@@ -5,6 +5,8 @@ import socket
 
 import redis
 from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 SEEN_SECONDS = 60
 PREFIX = "aidetect:worker:"
@@ -13,7 +15,8 @@ PREFIX = "aidetect:worker:"
 def client() -> redis.Redis:
     """A client that gives up after two seconds, on the broker's Redis."""
     address = settings.CELERY_BROKER_URL.replace("redis+socket://", "unix://")
-    return redis.Redis.from_url(address, socket_timeout=2, socket_connect_timeout=2)
+    never = Retry(NoBackoff(), 0)  # by default it tries four times
+    return redis.Redis.from_url(address, socket_timeout=2, socket_connect_timeout=2, retry=never)
 
 
 def report_worker() -> None:

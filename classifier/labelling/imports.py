@@ -122,16 +122,18 @@ def _step(batch: ImportBatch) -> None:
     require_mounted(_place_of(batch))
     entries = _entries_of(batch.pk, _place_of(batch))
     place = open_collection(_place_of(batch))
+    started = time.monotonic()
     for entry in entries[batch.cursor : batch.cursor + BATCH]:
         _import_picture(batch, place, entry)
-    _hand_back(batch, len(entries))
+    _hand_back(batch, len(entries), time.monotonic() - started)
 
 
-def _hand_back(batch: ImportBatch, total: int) -> None:
-    """Let the worker look for uploads; an import that is through drops its zip."""
+def _hand_back(batch: ImportBatch, total: int, seconds: float) -> None:
+    """Let the worker look for uploads; an import that is through drops its zip. seconds: spent on this piece."""
     archive, done = batch.archive, batch.cursor >= total
     ended = {"state": JobState.DONE, "finished_at": timezone.now(), "archive": ""} if done else {}
-    if batch.hand_back(**ended, attempts=0) and done and archive:
+    progress = {**batch.progress, "seconds": batch.progress.get("seconds", 0) + seconds}
+    if batch.hand_back(**ended, attempts=0, progress=progress) and done and archive:
         archive.delete(save=False)
 
 
