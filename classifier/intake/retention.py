@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from classifier.models import Image, ImageQuerySet
+from classifier.models import Batch, Image, ImageQuerySet
 
 
 def delete_images(images: ImageQuerySet) -> int:
@@ -16,8 +16,11 @@ def delete_images(images: ImageQuerySet) -> int:
 
 
 def delete_expired() -> int:
-    """Delete images without consent that are older than RETENTION_DAYS days; 0 keeps everything. Returns how many."""
+    """Delete images and batches without consent that are older than RETENTION_DAYS days; 0 keeps everything. Returns
+    how many images went."""
     if not settings.RETENTION_DAYS:
         return 0
     before = timezone.now() - timedelta(days=settings.RETENTION_DAYS)
-    return delete_images(Image.objects.filter(consent=False, created_at__lt=before))
+    expired = {"consent": False, "created_at__lt": before}
+    Batch.objects.filter(**expired).delete()
+    return delete_images(Image.objects.filter(**expired))

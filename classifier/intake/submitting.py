@@ -24,6 +24,14 @@ class CheckedFile:
 
 
 @dataclass(frozen=True)
+class Refused:
+    """A file that is not taken in, and why: a sentence, or several."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Submission:
     image: Image
     created: bool
@@ -45,7 +53,7 @@ def submit(
     digest = hashlib.sha256()
     for chunk in checked.file.chunks():
         digest.update(chunk)
-    same = {"owner": owner, "sha256": digest.hexdigest()}
+    same = {"owner": owner, "guest": told.pop("guest", ""), "sha256": digest.hexdigest()}
     if image := Image.objects.filter(**same).first():
         return Submission(image, created=False)
     image = Image(
@@ -74,9 +82,9 @@ def submit(
 
 
 def analyse_again(images: ImageQuerySet) -> int:
-    """Put images that are done or failed back into the queue. Returns how many; the verdict they had is remembered when
-    another one comes out."""
-    again = images.filter(state__in=[State.DONE, State.FAILED]).order_by()
+    """Put images that are done, failed or cancelled back into the queue. Returns how many; the verdict they had is
+    remembered when another one comes out."""
+    again = images.filter(state__in=[State.DONE, State.FAILED, State.CANCELLED]).order_by()
     count = again.update(state=State.WAITING, error="", attempts=0, setbacks=0, not_before=None, claim=None)
     wakeups.wake_workers()
     return count

@@ -16,9 +16,12 @@ class BoundedTemporaryFile(TemporaryFileUploadHandler):
         return None
 
     def _megabytes(self) -> float:
-        """More for staff who import a zip."""
+        """More for a zip of somebody who is signed in, and for staff who import one."""
         request = self.request
-        if request is None or request.path != reverse("admin:classifier_importbatch_add"):
-            return float(settings.MAX_UPLOAD_MB)
         user = getattr(request, "user", None)  # known by now: the session is read before any body
-        return float(settings.MAX_IMPORT_MB if user is not None and user.is_staff else settings.MAX_UPLOAD_MB)
+        if request is None or user is None or not user.is_authenticated:
+            return float(settings.MAX_UPLOAD_MB)
+        if request.path == reverse("admin:classifier_importbatch_add") and user.is_staff:
+            return float(settings.MAX_IMPORT_MB)
+        is_batch = request.path == reverse("home") and str(self.file_name or "").lower().endswith(".zip")
+        return float(settings.MAX_BATCH_MB if is_batch else settings.MAX_UPLOAD_MB)

@@ -1,5 +1,6 @@
 """The rows. They are the truth: the broker carries wake-ups only."""
 
+from classifier.models.batches import Batch, BatchItem, BatchShare
 from classifier.models.choices import (
     Architecture,
     Category,
@@ -25,6 +26,9 @@ from classifier.models.training import Measurement, Promotion, RegressionCase, R
 
 __all__ = [
     "Architecture",
+    "Batch",
+    "BatchItem",
+    "BatchShare",
     "Category",
     "Claim",
     "DatasetVersion",

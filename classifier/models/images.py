@@ -21,6 +21,12 @@ from classifier.models.claims import Work, WorkQuerySet
 Viewer = AbstractBaseUser | AnonymousUser
 HUGE = 20_000_000
 """Pixels from which on a picture is a batch of its own."""
+LANES: tuple[dict[str, bool], ...] = (
+    {"background": False, "bulk": False},
+    {"background": False, "bulk": True},
+    {"background": True},
+)
+"""Who is served first: single uploads, then batches, then imports and whatever else nobody waits for."""
 TRIES = 5
 """Claims in a row that other workers may be quicker with."""
 INTERRUPTED = "The analysis was interrupted several times. Try again, or save the picture anew and upload that."
@@ -30,11 +36,20 @@ class ImageQuerySet(WorkQuerySet["Image"]):
     def visible_to(self, viewer: Viewer) -> "ImageQuerySet":
         if not viewer.is_authenticated:
             return self.none()
-        return self if getattr(viewer, "is_staff", False) else self.filter(owner=viewer.pk)
+        return self.of_members() if getattr(viewer, "is_staff", False) else self.filter(owner=viewer.pk)
+
+    def of_members(self) -> "ImageQuerySet":
+        """Without those of people who have no account: staff never see them, and no dataset does."""
+        return self.filter(guest="")
+
+    def of_guest(self, guest: str) -> "ImageQuerySet":
+        """What one session without an account sent in."""
+        return self.filter(guest=guest) if guest else self.none()
 
     def reviewable(self) -> "ImageQuerySet":
         """Images that staff may look at and that may enter a dataset."""
-        return self if settings.REVIEW_SCOPE == "all" else self.filter(consent=True)
+        members = self.of_members()
+        return members if settings.REVIEW_SCOPE == "all" else members.filter(consent=True)
 
     def judged_by_another(self, detector: Any) -> "ImageQuerySet":
         """Images with a verdict that is not this detector's."""
@@ -44,8 +59,8 @@ class ImageQuerySet(WorkQuerySet["Image"]):
         return self.filter(state__in=[State.WAITING, State.ANALYSING])
 
     def claim(self, token: uuid.UUID, limit: int) -> "ImageQuerySet":
-        """Take up to `limit` waiting rows for the worker `token` and return them: uploads before background work, then
-        in turns (`_next_fresh`).
+        """Take up to `limit` waiting rows for the worker `token` and return them: single uploads, then batches, then
+        background work, each in turns (`_next_fresh`).
 
         A row that was tried before is taken alone: should it kill the worker, it drags no other row along.
         """
@@ -57,10 +72,14 @@ class ImageQuerySet(WorkQuerySet["Image"]):
                 return taken
         return self.none()
 
+    def singles(self) -> "ImageQuerySet":
+        """Waiting images that were sent in one by one: those go first."""
+        return self.free().filter(**LANES[0])
+
     def _batches(self, limit: int) -> Iterator[tuple[list[int], int]]:
         """What may be taken next, in this order, and how many of it at most."""
-        for background in (False, True):
-            lane = self.free().filter(background=background)
+        for told in LANES:
+            lane = self.free().filter(**told)
             yield lane._next_fresh(limit), limit
             yield lane._tried_before(), 1
 
@@ -106,6 +125,9 @@ class Image(Work):
         related_name="images",
         db_index=False,  # image_history begins with it
     )
+    guest = models.CharField(
+        max_length=32, blank=True, editable=False, db_index=True, help_text="whose session it was, without an account"
+    )
     name = models.CharField("file name", max_length=200)
     original = models.FileField(upload_to=original_path, max_length=200)
     thumbnail = models.FileField(max_length=200, blank=True)
@@ -143,6 +165,7 @@ class Image(Work):
     license = models.CharField(max_length=200, blank=True, editable=False)
     compared = models.BooleanField(default=False, editable=False, help_text="with all others, for crops")
     background = models.BooleanField(default=False, editable=False, help_text="analysed when no upload waits")
+    bulk = models.BooleanField(default=False, editable=False, help_text="of a batch; single uploads go first")
 
     reviewer = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", editable=False
@@ -154,14 +177,14 @@ class Image(Work):
     objects = ImageQuerySet.as_manager()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["owner", "sha256"], name="one_row_per_owner_and_file")]
+        constraints = [models.UniqueConstraint(fields=["owner", "guest", "sha256"], name="one_row_per_person_and_file")]
         indexes = [
             models.Index(fields=["owner", "-id"], name="image_history"),
             models.Index(fields=["owner", "outcome", "-id"], name="image_history_outcome"),
             models.Index(fields=["owner", "state", "-id"], name="image_history_state"),
             models.Index(fields=["owner", "score", "id"], name="image_history_score"),
             models.Index(fields=["owner", "changed_at"], name="image_history_changed"),
-            models.Index(fields=["state", "background", "attempts", "owner", "id"], name="image_lanes"),
+            models.Index(fields=["state", "background", "bulk", "attempts", "owner", "id"], name="image_lanes"),
             models.Index(fields=["owner", "claimed_at"], name="image_served"),
             models.Index(fields=["label", "outcome", "id"], name="image_curation"),
             models.Index(fields=["id"], condition=Q(compared=False), name="image_uncompared"),
@@ -195,18 +218,19 @@ class Image(Work):
     def queue_position(self) -> int:
         """1 for the next one to be taken, as far as it can be told: owners take turns."""
         waiting = Image.objects.filter(state=State.WAITING)
-        lane = waiting.filter(background=self.background)
-        before = waiting.filter(background=False).count() if self.background else 0
+        mine = 2 if self.background else int(self.bulk)
+        lane = waiting.filter(**LANES[mine])
+        before = sum(waiting.filter(**told).count() for told in LANES[:mine])
         if self.attempts:
             earlier = Q(attempts__lt=self.attempts) | Q(attempts=self.attempts, pk__lte=self.pk)
             return before + lane.filter(earlier).count()
         fresh = lane.filter(attempts=0)
-        mine = fresh.filter(owner=self.owner_id, pk__lte=self.pk).count()
+        own = fresh.filter(owner=self.owner_id, pk__lte=self.pk).count()
         owners = fresh.owners_in_turn()
         earlier_owners = set(owners[: owners.index(self.owner_id)]) if self.owner_id in owners else set()
         counts = fresh.exclude(owner=self.owner_id).order_by().values_list("owner").annotate(n=Count("pk"))
-        others = sum(min(n, mine if owner in earlier_owners else mine - 1) for owner, n in counts)
-        return int(before + mine + others)
+        others = sum(min(n, own if owner in earlier_owners else own - 1) for owner, n in counts)
+        return int(before + own + others)
 
     @property
     def files(self) -> "list[models.fields.files.FieldFile]":
@@ -215,7 +239,7 @@ class Image(Work):
     @property
     def reviewable(self) -> bool:
         """Whether staff may look at the picture."""
-        return self.consent or settings.REVIEW_SCOPE == "all"
+        return not self.guest and (self.consent or settings.REVIEW_SCOPE == "all")
 
     def picture_visible_to(self, viewer: Viewer) -> bool:
         """The owner always; staff only what is reviewable."""

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
 from django.db.models.fields.files import FieldFile
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django_htmx.http import HttpResponseClientRefresh
 from django_htmx.middleware import HtmxDetails
@@ -15,6 +15,7 @@ from django_htmx.middleware import HtmxDetails
 from classifier.models import Image
 
 NOTHING_CHANGED = 204
+Response = TypeVar("Response", bound=HttpResponseBase)
 View = Callable[..., HttpResponse]
 
 
@@ -60,3 +61,10 @@ def member_or_reload(view: View) -> View:
         return members_only(request, *args, **kwargs)
 
     return guarded
+
+
+def unlisted(response: Response) -> Response:
+    """For pages behind a secret address: no search engine, no referrer."""
+    response["X-Robots-Tag"] = "noindex, nofollow, noarchive"
+    response["Referrer-Policy"] = "no-referrer"
+    return response

@@ -11,9 +11,9 @@ from django.shortcuts import redirect, render, resolve_url
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from classifier.forms.uploading import Chosen, UploadForm
-from classifier.intake import submitting
-from classifier.models import Image
+from classifier.forms.uploading import UploadForm
+from classifier.intake import batching, submitting
+from classifier.models import Batch, Image
 
 NEWS_DAYS = 14
 
@@ -33,11 +33,12 @@ def home(request: HttpRequest) -> HttpResponse:
         except UnreadablePostError:  # the connection broke in mid-upload: nobody is there to read a page
             return HttpResponseBadRequest("The upload was cut off; nothing of it was kept.", content_type="text/plain")
         if form.is_valid():
-            return _go(request, _accept(request, form))
+            return _go(request, resolve_url(_accept(request, form)))
         if _from_script(request):
             return JsonResponse({"errors": [str(error) for errors in form.errors.values() for error in errors]})
     latest = Image.objects.filter(owner=request.user).select_related("verdict")[:6]
     context = {"form": form, "latest": latest, "retention": settings.RETENTION_DAYS, **_news(request)}
+    context["has_batches"] = Batch.objects.filter(owner=request.user).exists()
     return render(request, "classifier/upload.html", context)
 
 
@@ -52,17 +53,25 @@ def _news(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _accept(request: HttpRequest, form: UploadForm) -> str:
-    """Submit the good files, leave a message for each other one; returns where to go."""
-    chosen: Chosen = form.cleaned_data["images"]
-    consent = form.cleaned_data.get("consent", False)
-    submissions = submitting.submit_images(cast(User, request.user), chosen.accepted, consent)
-    for sentence in chosen.rejected:
-        messages.error(request, sentence)
-    for submission in submissions:
+def _accept(request: HttpRequest, form: UploadForm) -> Image | Batch | str:
+    """Take in what was chosen: one picture alone, several as a batch, each zip as one of its own. Returns where to
+    go."""
+    owner, chosen = cast(User, request.user), form.chosen
+    consent, told = form.cleaned_data.get("consent", False), form.cleaned_data["name"]
+    if len(chosen.accepted) == 1 and not chosen.refused and not chosen.archives:
+        [submission] = submitting.submit_images(owner, chosen.accepted, consent)
         if not submission.created:
             messages.info(request, f"You uploaded {submission.image.name} before; this is its result.")
-    return resolve_url(submissions[0].image if len(submissions) == 1 else "history")
+        return submission.image
+    made = [
+        batching.start_unpacking(owner, batching.name_for(told or zipped.name), consent, zipped.file)
+        for zipped in chosen.archives
+    ]
+    if count := len(chosen.accepted) + len(chosen.refused):
+        batch = batching.start(owner, batching.name_for(told, count), consent, count)
+        batching.add(batch, [(checked.name, checked) for checked in chosen.accepted], chosen.refused)
+        made.append(batch)
+    return made[0] if len(made) == 1 else "batches"
 
 
 def _from_script(request: HttpRequest) -> bool:
