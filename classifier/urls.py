@@ -1,6 +1,8 @@
-from django.urls import path
+from django.urls import path, re_path
 
-from classifier.views import account, batch_pages, history, home, images, metrics, reports
+from classifier.api import problems
+from classifier.api.endpoints import api
+from classifier.views import account, batch_pages, history, home, images, keys_page, metrics, reports
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -26,6 +28,7 @@ urlpatterns = [
     path("shared/<str:token>/report.pdf", reports.shared_pdf, name="shared_pdf"),
     path("batches/", batch_pages.batches, name="batches"),
     path("batches/start/", batch_pages.batch_start, name="batch_start"),
+    path("batches/zip/", batch_pages.batch_zip, name="batch_zip"),
     path("batches/<uuid:uuid>/", batch_pages.batch, name="batch"),
     path("batches/<uuid:uuid>/files/", batch_pages.batch_add, name="batch_add"),
     path("batches/<uuid:uuid>/status/", batch_pages.batch_status, name="batch_status"),
@@ -41,9 +44,16 @@ urlpatterns = [
     path("history/", history.history, name="history"),
     path("history/delete/", history.history_delete, name="history_delete"),
     path("history/again/", history.history_again, name="history_again"),
+    path("history/tag/", history.history_tag, name="history_tag"),
+    path("history/untag/", history.history_untag, name="history_untag"),
     path("history/images.csv", history.history_csv, name="history_csv"),
     path("compare/", history.compare, name="compare"),
     path("metrics/", metrics.metrics, name="metrics"),
+    path("invitation/<str:token>/", account.invitation, name="invitation"),
     path("account/data/", account.my_data, name="my_data"),
+    path("account/tokens/", keys_page.api_tokens, name="api_tokens"),
+    path("account/tokens/<int:number>/revoke/", keys_page.api_token_revoke, name="api_token_revoke"),
     path("account/delete/", account.delete_account, name="delete_account"),
+    path("api/v1/", api.urls),
+    re_path("^api/", problems.not_found, name="api_not_found"),
 ]

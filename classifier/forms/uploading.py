@@ -139,6 +139,7 @@ class BatchForm(forms.Form):
     name = forms.CharField(required=False, max_length=1000)
     consent = forms.BooleanField(required=False)
     expected = forms.IntegerField(min_value=1)
+    size = forms.IntegerField(required=False, min_value=0)
 
     def clean_expected(self) -> int:
         expected: int = self.cleaned_data["expected"]

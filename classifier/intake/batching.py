@@ -9,8 +9,9 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from classifier import wakeups
-from classifier.intake import retention, submitting, unpacking
+from classifier.intake import quotas, retention, submitting, unpacking
 from classifier.intake.checks import clean_name
+from classifier.intake.quotas import OverQuota
 from classifier.intake.submitting import CheckedFile, Refused
 from classifier.models import Batch, BatchItem, Image, JobState, State
 from classifier.models.batches import LONGEST_NAME
@@ -39,8 +40,11 @@ def start(owner: User, name: str, consent: bool, expected: int) -> Batch:
 
 
 def start_unpacking(owner: User, name: str, consent: bool, archive: "File[bytes]") -> Batch:
-    """Keep a zip, which a worker unpacks. Raises DatasetError where there is nothing in it, or too much."""
+    """Keep a zip, which a worker unpacks. Raises DatasetError where there is nothing in it, or too much, and OverQuota
+    where the person has no room for it."""
     expected = unpacking.count_files(archive)
+    if sentence := quotas.room_of(owner).objection_to_all(expected, archive.size):
+        raise OverQuota(sentence, code="quota")
     batch = Batch(owner=owner, by=owner, name=name, consent=consent, expected=expected)
     archive.seek(0)
     batch.archive.save("batch.zip", archive, save=False)
@@ -73,7 +77,11 @@ def _add(batch: Batch, path: str, checked: CheckedFile) -> None:
         if state != image.state:
             Image.objects.filter(pk=image.pk).update(state=state)
 
-    submission = submitting.submit(batch.owner, checked, batch.consent, list_it, bulk=True)
+    try:
+        submission = submitting.submit(batch.owner, checked, batch.consent, list_it, bulk=True)
+    except OverQuota as error:
+        BatchItem.objects.create(batch=batch, name=path[:300], error=error.sentence[:400])
+        return
     if not submission.created:
         with transaction.atomic():
             _still_open(batch)

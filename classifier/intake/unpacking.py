@@ -13,6 +13,7 @@ from classifier.detector.errors import DatasetError, UnreadableImage
 from classifier.detector.images.decoding import verify
 from classifier.intake import submitting
 from classifier.intake.checks import advised, clean_name, clean_path, limits, size_in_words
+from classifier.intake.quotas import OverQuota
 from classifier.intake.submitting import CheckedFile
 from classifier.models import Batch, BatchItem, Image, JobState
 from classifier.models.claims import is_trouble
@@ -121,20 +122,27 @@ def _unpack(batch: Batch, place: Archive, name: str) -> None:
             raise UnreadableImage("interrupted", "reading it was interrupted several times")
         checked = checked_from(place, name)
     except UnreadableImage as error:
-        with transaction.atomic():
-            BatchItem.objects.create(batch=batch, name=path, error=advised(error)[:400])
-            _move_on(batch)
-        return
+        return _leave_out(batch, path, advised(error))
 
     def list_it(image: Image) -> None:
         BatchItem.objects.create(batch=batch, name=path, image=image)
         _move_on(batch)
 
-    submission = submitting.submit(batch.owner, checked, batch.consent, list_it, bulk=True)
+    try:
+        submission = submitting.submit(batch.owner, checked, batch.consent, list_it, bulk=True)
+    except OverQuota as error:
+        return _leave_out(batch, path, error.sentence)
     if not submission.created:
         with transaction.atomic():
             BatchItem.objects.create(batch=batch, name=path, image=submission.image, duplicate=True)
             _move_on(batch)
+    return None
+
+
+def _leave_out(batch: Batch, path: str, reason: str) -> None:
+    with transaction.atomic():
+        BatchItem.objects.create(batch=batch, name=path, error=reason[:400])
+        _move_on(batch)
 
 
 def _move_on(batch: Batch) -> None:

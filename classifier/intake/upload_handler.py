@@ -16,12 +16,13 @@ class BoundedTemporaryFile(TemporaryFileUploadHandler):
         return None
 
     def _megabytes(self) -> float:
-        """More for a zip of somebody who is signed in, and for staff who import one."""
+        """More for a zip of somebody who is signed in, and for staff who may import one."""
         request = self.request
         user = getattr(request, "user", None)  # known by now: the session is read before any body
         if request is None or user is None or not user.is_authenticated:
             return float(settings.MAX_UPLOAD_MB)
-        if request.path == reverse("admin:classifier_importbatch_add") and user.is_staff:
+        if user.is_staff and user.has_perm("classifier.add_importbatch"):
             return float(settings.MAX_IMPORT_MB)
-        is_batch = request.path == reverse("home") and str(self.file_name or "").lower().endswith(".zip")
-        return float(settings.MAX_BATCH_MB if is_batch else settings.MAX_UPLOAD_MB)
+        is_batch = request.path in (reverse("home"), reverse("batch_zip"))
+        is_zip = str(self.file_name or "").lower().endswith(".zip")
+        return float(settings.MAX_BATCH_MB if is_batch and is_zip else settings.MAX_UPLOAD_MB)

@@ -12,7 +12,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('classifier', '0011_claims'),
+        ('classifier', '0018_tokens'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

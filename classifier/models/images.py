@@ -1,42 +1,39 @@
 """An uploaded file and the work to be done on it."""
 
 import uuid
-from collections.abc import Iterable, Iterator
-from itertools import islice, zip_longest
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.core.files.storage import Storage
 from django.db import models, transaction
-from django.db.models import Count, F, Min, OuterRef, Q, Subquery
+from django.db.models import Q
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
 from django.urls import reverse
 from django.utils import timezone
 
 from classifier.models.choices import DecidedBy, GroundTruth, Outcome, State
-from classifier.models.claims import Work, WorkQuerySet
+from classifier.models.claims import Work
+from classifier.models.turns import HUGE, InTurns
 
 Viewer = AbstractBaseUser | AnonymousUser
-HUGE = 20_000_000
-"""Pixels from which on a picture is a batch of its own."""
-LANES: tuple[dict[str, bool], ...] = (
-    {"background": False, "bulk": False},
-    {"background": False, "bulk": True},
-    {"background": True},
-)
-"""Who is served first: single uploads, then batches, then imports and whatever else nobody waits for."""
-TRIES = 5
-"""Claims in a row that other workers may be quicker with."""
 INTERRUPTED = "The analysis was interrupted several times. Try again, or save the picture anew and upload that."
 
 
-class ImageQuerySet(WorkQuerySet["Image"]):
+def may_see_images(viewer: Any) -> bool:
+    """Whether this is staff with the permission to look at other people's images; being staff alone opens none."""
+    if not getattr(viewer, "is_staff", False):
+        return False
+    return any(viewer.has_perm(f"classifier.{act}_image") for act in ("view", "change"))
+
+
+class ImageQuerySet(InTurns):
     def visible_to(self, viewer: Viewer) -> "ImageQuerySet":
         if not viewer.is_authenticated:
             return self.none()
-        return self.of_members() if getattr(viewer, "is_staff", False) else self.filter(owner=viewer.pk)
+        return self.of_members() if may_see_images(viewer) else self.filter(owner=viewer.pk)
 
     def of_members(self) -> "ImageQuerySet":
         """Without those of people who have no account: staff never see them, and no dataset does."""
@@ -47,7 +44,12 @@ class ImageQuerySet(WorkQuerySet["Image"]):
         return self.filter(guest=guest) if guest else self.none()
 
     def reviewable(self) -> "ImageQuerySet":
-        """Images that staff may look at and that may enter a dataset."""
+        """Images that staff may look at and say what they are."""
+        members, agreed = self.of_members(), Q(consent=True) | Q(review_consent=True)
+        return members if settings.REVIEW_SCOPE == "all" else members.filter(agreed)
+
+    def trainable(self) -> "ImageQuerySet":
+        """Images that may enter a dataset or a comparison of detectors."""
         members = self.of_members()
         return members if settings.REVIEW_SCOPE == "all" else members.filter(consent=True)
 
@@ -57,58 +59,6 @@ class ImageQuerySet(WorkQuerySet["Image"]):
 
     def pending(self) -> "ImageQuerySet":
         return self.filter(state__in=[State.WAITING, State.ANALYSING])
-
-    def claim(self, token: uuid.UUID, limit: int) -> "ImageQuerySet":
-        """Take up to `limit` waiting rows for the worker `token` and return them: single uploads, then batches, then
-        background work, each in turns (`_next_fresh`).
-
-        A row that was tried before is taken alone: should it kill the worker, it drags no other row along.
-        """
-        for _ in range(TRIES):
-            candidates, most = next((batch for batch in self._batches(limit) if batch[0]), ([], 0))
-            if not candidates:
-                break
-            if (taken := self.take(candidates, token, most)).exists():
-                return taken
-        return self.none()
-
-    def singles(self) -> "ImageQuerySet":
-        """Waiting images that were sent in one by one: those go first."""
-        return self.free().filter(**LANES[0])
-
-    def _batches(self, limit: int) -> Iterator[tuple[list[int], int]]:
-        """What may be taken next, in this order, and how many of it at most."""
-        for told in LANES:
-            lane = self.free().filter(**told)
-            yield lane._next_fresh(limit), limit
-            yield lane._tried_before(), 1
-
-    def _next_fresh(self, limit: int) -> list[int]:
-        """Owners take turns, the one first who was served longest ago. Whose turn it is may bring a huge picture, which
-        is then a batch of its own: nobody's small one waits in the same batch."""
-        fresh = self.filter(attempts=0)
-        owners = fresh.owners_in_turn()[: 2 * limit]
-        if not owners:
-            return []
-        first = fresh.filter(owner=owners[0]).order_by("pk").first()
-        if first and first.is_huge:
-            return [first.pk]
-        small = fresh.alias(area=F("width") * F("height")).filter(area__lte=HUGE).order_by("pk")
-        rows = [small.filter(owner=owner).values_list("pk", flat=True)[: 2 * limit] for owner in owners]
-        in_turns = (pk for turn in zip_longest(*rows) for pk in turn if pk is not None)
-        return list(islice(in_turns, 2 * limit))  # more than needed: another worker may get some of them
-
-    def _tried_before(self) -> list[int]:
-        rows = self.filter(attempts__gt=0).order_by("attempts", "pk")
-        return list(rows.values_list("pk", flat=True)[:8])
-
-    def owners_in_turn(self) -> list[int]:
-        """Whose rows these are, who was served longest ago first."""
-        served = Image.objects.filter(owner=OuterRef("owner"), claimed_at__isnull=False).order_by("-claimed_at")
-        owners = (
-            self.order_by().values("owner").annotate(oldest=Min("pk"), served=Subquery(served.values("claimed_at")[:1]))
-        )
-        return list(owners.order_by(F("served").asc(nulls_first=True), "oldest").values_list("owner", flat=True))
 
 
 def original_path(image: "Image", filename: str) -> str:
@@ -132,6 +82,9 @@ class Image(Work):
     original = models.FileField(upload_to=original_path, max_length=200)
     thumbnail = models.FileField(max_length=200, blank=True)
     display = models.FileField(max_length=200, blank=True)
+    screen = models.FileField(
+        max_length=200, blank=True, help_text="a smaller display, for a phone; only where it saves something"
+    )
     heat = models.FileField(max_length=200, blank=True, help_text="where the detector looked, a small translucent PNG")
     sha256 = models.CharField(max_length=64)
     dhash = models.CharField(
@@ -142,7 +95,19 @@ class Image(Work):
     width = models.PositiveIntegerField()
     height = models.PositiveIntegerField()
     consent = models.BooleanField(default=False, help_text="may be reviewed by staff and used to improve the detector")
+    review_consent = models.BooleanField(
+        "consent to a look",
+        default=False,
+        editable=False,
+        help_text="staff may look at it, because its owner disputed the verdict; it trains nothing",
+    )
+    tags: "models.ManyToManyField[Any, Any]" = models.ManyToManyField(
+        "Tag", related_name="images", blank=True, editable=False
+    )
     created_at = models.DateTimeField(default=timezone.now)
+    request_id = models.CharField(
+        max_length=64, blank=True, default="", editable=False, help_text="of the upload or the last new try"
+    )
 
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
     error = models.CharField(max_length=300, blank=True)
@@ -217,35 +182,27 @@ class Image(Work):
 
     def queue_position(self) -> int:
         """1 for the next one to be taken, as far as it can be told: owners take turns."""
-        waiting = Image.objects.filter(state=State.WAITING)
-        mine = 2 if self.background else int(self.bulk)
-        lane = waiting.filter(**LANES[mine])
-        before = sum(waiting.filter(**told).count() for told in LANES[:mine])
-        if self.attempts:
-            earlier = Q(attempts__lt=self.attempts) | Q(attempts=self.attempts, pk__lte=self.pk)
-            return before + lane.filter(earlier).count()
-        fresh = lane.filter(attempts=0)
-        own = fresh.filter(owner=self.owner_id, pk__lte=self.pk).count()
-        owners = fresh.owners_in_turn()
-        earlier_owners = set(owners[: owners.index(self.owner_id)]) if self.owner_id in owners else set()
-        counts = fresh.exclude(owner=self.owner_id).order_by().values_list("owner").annotate(n=Count("pk"))
-        others = sum(min(n, own if owner in earlier_owners else own - 1) for owner, n in counts)
-        return int(before + own + others)
+        return Image.objects.filter(state=State.WAITING).place_of(self)
 
     @property
     def files(self) -> "list[models.fields.files.FieldFile]":
-        return [self.original, self.thumbnail, self.display, self.heat]
+        return [self.original, self.thumbnail, self.display, self.screen, self.heat]
 
     @property
     def reviewable(self) -> bool:
         """Whether staff may look at the picture."""
+        return not self.guest and (self.consent or self.review_consent or settings.REVIEW_SCOPE == "all")
+
+    @property
+    def trainable(self) -> bool:
+        """Whether it may enter a dataset."""
         return not self.guest and (self.consent or settings.REVIEW_SCOPE == "all")
 
     def picture_visible_to(self, viewer: Viewer) -> bool:
-        """The owner always; staff only what is reviewable."""
+        """The owner always; staff who may look at images only what is reviewable."""
         if viewer.pk is not None and viewer.pk == self.owner_id:
             return True
-        return bool(getattr(viewer, "is_staff", False)) and self.reviewable
+        return self.reviewable and may_see_images(viewer)
 
 
 @receiver(post_delete, sender=Image)

@@ -12,7 +12,7 @@ from django.template.defaultfilters import pluralize
 
 from classifier.intake import batching
 from classifier.models import Batch, BatchItem, Image, Outcome, State
-from classifier.results import waiting
+from classifier.results import time_left
 from classifier.results.table import COLUMNS, cells_of, harmless
 
 PAGE_SIZE = 100
@@ -129,7 +129,7 @@ def _seconds_left(batch: Batch, counts: Tally) -> float | None:
     """Until the last image of it is judged: behind what others have waiting, for owners take turns."""
     last = batch.own_images.filter(state=State.WAITING).order_by("pk").last()
     position = last.queue_position() if last else counts.pending
-    return waiting.estimate(position + counts.total - counts.received)
+    return time_left.estimate(position + counts.total - counts.received)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,15 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.core.paginator import Paginator
 from django.db.models import Count
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    JsonResponse,
+    StreamingHttpResponse,
+    UnreadablePostError,
+)
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.defaultfilters import pluralize
 from django.urls import reverse
@@ -18,11 +26,13 @@ from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from classifier.forms.saying import ShareForm
-from classifier.forms.uploading import BatchFilesForm, BatchForm
-from classifier.intake import batching
+from classifier.forms.uploading import BatchFilesForm, BatchForm, UploadForm
+from classifier.intake import batching, quotas
+from classifier.intake.quotas import OverQuota
 from classifier.models import Batch, BatchShare, Image
 from classifier.results import batch_pdf, batch_report, sharing
 from classifier.views.access import NOTHING_CHANGED, member_or_reload, stored_file, unlisted
+from classifier.views.doorway import FORM_BYTES, counts_as_upload, may_bring
 
 CREATED, CONFLICT, BAD, GONE = 201, 409, 400, 410
 LISTED = 30
@@ -55,12 +65,41 @@ def batch_start(request: HttpRequest) -> JsonResponse:
     if not form.is_valid():
         return JsonResponse({"errors": _sentences(form)}, status=BAD)
     said = form.cleaned_data
+    owner = cast(User, request.user)
+    if sentence := quotas.room_of(owner).objection_to_all(said["expected"], said["size"] or 0):
+        return JsonResponse({"errors": [sentence]}, status=BAD)
     name = batching.name_for(said["name"], said["expected"])
-    batch = batching.start(cast(User, request.user), name, said["consent"], said["expected"])
+    batch = batching.start(owner, name, said["consent"], said["expected"])
     addresses = {"location": batch.get_absolute_url(), "add": reverse("batch_add", args=[batch.uuid])}
     return JsonResponse(addresses, status=CREATED)
 
 
+@may_bring(lambda request: FORM_BYTES + 1e6 * settings.MAX_BATCH_MB if request.user.is_authenticated else 0)
+@counts_as_upload
+@login_required
+@require_POST
+def batch_zip(request: HttpRequest) -> HttpResponse:
+    """One zip, which may be larger than what a request brings otherwise."""
+    try:
+        form = UploadForm(request.POST, request.FILES)
+    except UnreadablePostError:
+        return JsonResponse({"errors": ["The upload was cut off; nothing of it was kept."]}, status=BAD)
+    if not form.is_valid() or len(form.chosen.archives) != 1:
+        return JsonResponse({"errors": _sentences(form) or ["Expected one zip."]}, status=BAD)
+    [zipped], told = form.chosen.archives, form.cleaned_data
+    try:
+        batch = batching.start_unpacking(
+            cast(User, request.user),
+            batching.name_for(told["name"] or zipped.name),
+            bool(told.get("consent")),
+            zipped.file,
+        )
+    except OverQuota as error:
+        return JsonResponse({"errors": [error.sentence]}, status=BAD)
+    return JsonResponse({"location": batch.get_absolute_url()}, status=CREATED)
+
+
+@counts_as_upload
 @login_required
 @require_POST
 def batch_add(request: HttpRequest, uuid: UUID) -> JsonResponse:

@@ -195,11 +195,11 @@
     };
   }
 
-  function sendForm(chosen, told) {
+  function sendForm(chosen, told, address) {
     const data = new FormData(form);
     data.delete("images");
     chosen.forEach((file) => data.append("images", file));
-    return post(form.action || location.href, data, (loaded, total) => told(loaded / total, "Sending"));
+    return post(address || form.action || location.href, data, (loaded, total) => told(loaded / total, "Sending"));
   }
 
   function groups(chosen) {
@@ -219,6 +219,7 @@
     const opening = new FormData(form);
     opening.delete("images");
     opening.append("expected", chosen.length);
+    opening.append("size", chosen.reduce((sum, file) => sum + (file.size > limitOf(file) ? 0 : file.size), 0));
     if (!opening.get("name")) opening.set("name", commonFolder(chosen));
     const batch = await post(drop.dataset.start, opening);
     const all = chosen.reduce((sum, file) => sum + file.size, 1);
@@ -252,7 +253,7 @@
     const zips = files.filter(isZip);
     const others = files.filter((file) => !isZip(file));
     const made = [];
-    for (const zip of zips) made.push(await sendForm([zip], told));
+    for (const zip of zips) made.push(await sendForm([zip], told, drop.dataset.zip));
     if (others.length === 1) made.push(await sendForm(others, told));
     if (others.length > 1) made.push(await sendBatch(others, told));
     return made.length === 1 ? made[0].location : drop.dataset.batches;
