@@ -2,10 +2,11 @@ from django.urls import path, re_path
 
 from classifier.api import problems
 from classifier.api.endpoints import api
-from classifier.views import account, batch_pages, history, home, images, keys_page, metrics, reports
+from classifier.views import account, batch_pages, guest_check, history, home, images, keys_page, metrics, reports
 
 urlpatterns = [
     path("", home.home, name="home"),
+    path("check/", guest_check.check, name="check"),
     path("images/<uuid:uuid>/", images.image, name="image"),
     path("images/<uuid:uuid>/status/", images.image_status, name="image_status"),
     path("images/<uuid:uuid>/card/", images.image_card, name="image_card"),

@@ -125,6 +125,17 @@ def check_archive(file: "UploadedFile[Any]", name: str) -> CheckedArchive:
     return CheckedArchive(file, name)
 
 
+def _limits(files: int, batch: int) -> dict[str, Any]:
+    return {
+        "formats": FORMATS_IN_WORDS,
+        "each": each_in_words(),
+        "megabytes": settings.MAX_UPLOAD_MB,
+        "files": files,
+        "batch": batch,
+        "batch_megabytes": settings.MAX_BATCH_MB,
+    }
+
+
 def each_in_words() -> str:
     """What one file may have."""
     whole = limits().whole
@@ -185,6 +196,26 @@ class BatchFilesForm:
             self.refused.append(Refused(clean_path(told), reason))
 
 
+class GuestForm(forms.Form):
+    """One picture, and nothing to decide."""
+
+    images = ImagesField(label="Image")
+
+    def clean_images(self) -> Chosen:
+        chosen: Chosen = self.cleaned_data["images"]
+        if len(chosen.accepted) != 1 or chosen.refused or chosen.archives:
+            raise ValidationError("Without an account one picture at a time. Choose one, or create an account.")
+        return chosen
+
+    @property
+    def picture(self) -> CheckedFile:
+        return self.clean_images().accepted[0]
+
+    @property
+    def limits(self) -> dict[str, Any]:
+        return _limits(1, 1)
+
+
 class UploadForm(forms.Form):
     images = ImagesField(label="Images")
     name = forms.CharField(required=False, max_length=LONGEST_NAME, label="Name of the batch")
@@ -219,11 +250,4 @@ class UploadForm(forms.Form):
     @property
     def limits(self) -> dict[str, Any]:
         """The limits in words and figures, for the page and its script."""
-        return {
-            "formats": FORMATS_IN_WORDS,
-            "each": each_in_words(),
-            "megabytes": settings.MAX_UPLOAD_MB,
-            "files": settings.MAX_FILES,
-            "batch": settings.MAX_BATCH_FILES,
-            "batch_megabytes": settings.MAX_BATCH_MB,
-        }
+        return _limits(settings.MAX_FILES, settings.MAX_BATCH_FILES)

@@ -8,6 +8,9 @@ from django.utils import timezone
 
 from classifier.models import Batch, Image, ImageQuerySet
 
+GUESTS_KEPT = timedelta(hours=1)
+"""How long pictures of people without an account are kept."""
+
 
 def delete_images(images: ImageQuerySet) -> int:
     """Delete rows, verdicts, labels and files. Returns how many images went."""
@@ -16,11 +19,13 @@ def delete_images(images: ImageQuerySet) -> int:
 
 
 def delete_expired() -> int:
-    """Delete images and batches without consent that are older than RETENTION_DAYS days; 0 keeps everything. Returns
-    how many images went."""
+    """Delete what guests sent in longer than an hour ago, and images and batches without consent that are older than
+    RETENTION_DAYS days (0 keeps them). Returns how many images went."""
+    guests = Image.objects.exclude(guest="").filter(created_at__lt=timezone.now() - GUESTS_KEPT)
+    count = delete_images(guests)
     if not settings.RETENTION_DAYS:
-        return 0
+        return count
     before = timezone.now() - timedelta(days=settings.RETENTION_DAYS)
     expired = {"consent": False, "created_at__lt": before}
     Batch.objects.filter(**expired).delete()
-    return delete_images(Image.objects.filter(**expired))
+    return count + delete_images(Image.objects.filter(**expired))

@@ -80,7 +80,7 @@ def _store(image: Image, checked: CheckedFile, also: Callable[[Image], None] | N
     image.original.save(checked.name, checked.file, save=False)
     try:
         with transaction.atomic():
-            if not image.background:
+            if not (image.background or image.guest):
                 quotas.book(image.owner, image.size)
             image.save()
             if also:

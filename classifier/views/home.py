@@ -11,7 +11,7 @@ from django.shortcuts import render, resolve_url
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from classifier.forms.uploading import CheckedArchive, Chosen, UploadForm
+from classifier.forms.uploading import CheckedArchive, Chosen, GuestForm, UploadForm
 from classifier.intake import batching, quotas, submitting
 from classifier.intake.quotas import OverQuota
 from classifier.models import Batch, Image
@@ -28,7 +28,7 @@ def home(request: HttpRequest) -> HttpResponse:
         if request.method == "POST":
             messages.error(request, SIGNED_OUT)
             return go(request, resolve_url("account_login"))
-        return render(request, "landing.html")
+        return render(request, "landing.html", {"form": GuestForm() if settings.GUEST_CHECKS else None})
     form = UploadForm()
     if request.method == "POST":
         try:

@@ -28,7 +28,7 @@
   function keep(chosen) {
     const known = new Set(files.map(key));
     files = files.concat([...chosen].filter((file) => !known.has(key(file)) && !hidden(pathOf(file))));
-    if (most === 1) files = files.slice(-1);
+    if (most === 1) files = files.slice(-1); // the last one that was chosen, dropped or pasted
     show();
   }
 
