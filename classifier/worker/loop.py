@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from classifier import wakeups
 from classifier.detector.serving import bundle
-from classifier.intake import neighbours
+from classifier.intake import neighbours, unpacking
 from classifier.labelling import imports
 from classifier.models import Detector, Image, Rescoring
 from classifier.registry import detectors
@@ -35,6 +35,7 @@ def classify_waiting(batch_size: int, budget: float = 60) -> int:
         detector = detectors.active()
         loaded = load(detector)
         token = uuid.uuid4()
+        unpacked = not Image.objects.singles().exists() and unpacking.step()
         if inspections.step(detector, loaded):  # somebody holds the line
             count += 1
         elif claimed := list(Image.objects.claim(token, batch_size)):
@@ -47,7 +48,7 @@ def classify_waiting(batch_size: int, budget: float = 60) -> int:
                 return count
         elif fresh:
             draw_heat(fresh.pop(), detector, loaded)
-        elif not (imports.step() or neighbours.compare_next() or rescoring.step(detector, loaded)):
+        elif not (unpacked or imports.step() or neighbours.compare_next() or rescoring.step(detector, loaded)):
             return count
         if time.monotonic() > deadline:
             wakeups.wake_workers()
