@@ -106,6 +106,24 @@ def _day_in_words(day: date, today: date) -> str:
     return near.get(day, f"{day:%A}, {day.day} {day:%B %Y}")
 
 
+class BadCursor(ValueError):
+    """A cursor that `rows_of` did not make, or made for another order."""
+
+
+def rows_of(chosen: FilterSet, cursor: str, size: int) -> tuple[list[Image], str]:
+    """For programs: up to `size` images behind the cursor, and the cursor of what follows, "" at the end. Counts
+    nothing. Raises BadCursor."""
+    order = _order(chosen)
+    key = _key(cursor, order)
+    if cursor and key is None:
+        raise BadCursor(cursor)
+    rows = _narrowed(chosen)
+    rows = rows.exclude(score=None) if "sort" in _values(chosen) else rows
+    rows = rows.filter(_beyond(order, key)) if key is not None else rows
+    found = list(rows.select_related("verdict__detector").order_by(*order)[: size + 1])
+    return found[:size], _as_key(found[size - 1], order) if len(found) > size else ""
+
+
 def all_of(chosen: FilterSet) -> ImageQuerySet:
     """Every image that the filters leave, in their order; for the CSV."""
     return _narrowed(chosen).order_by(*_order(chosen))
