@@ -18,7 +18,7 @@ urlpatterns = [
     path("images/<uuid:uuid>/dispute/withdraw/", images.image_dispute_withdraw, name="image_dispute_withdraw"),
     *(
         path(f"images/<uuid:uuid>/{kind}", images.image_file, {"kind": kind}, name=f"image_{kind}")
-        for kind in ("thumbnail", "display", "heat", "original")
+        for kind in ("thumbnail", "display", "screen", "heat", "original")
     ),
     path("images/<uuid:uuid>/report.json", reports.report_json, name="report_json"),
     path("images/<uuid:uuid>/report.pdf", reports.report_pdf, name="report_pdf"),
@@ -26,6 +26,7 @@ urlpatterns = [
     path("images/<uuid:uuid>/unshare/", reports.image_unshare, name="image_unshare"),
     path("shared/<str:token>/", reports.shared, name="shared"),
     path("shared/<str:token>/preview.jpg", reports.shared_preview, name="shared_preview"),
+    path("shared/<str:token>/screen.jpg", reports.shared_screen, name="shared_screen"),
     path("shared/<str:token>/report.pdf", reports.shared_pdf, name="shared_pdf"),
     path("batches/", batch_pages.batches, name="batches"),
     path("batches/start/", batch_pages.batch_start, name="batch_start"),

@@ -20,6 +20,7 @@ from reportlab.platypus import Image as Figure
 
 from classifier.models import DecidedBy, Image, Outcome
 from classifier.results import report
+from classifier.results.wording import human_answer
 
 FONTS = Path(__file__).parent / "fonts"
 COLOURS = {"REAL": "#0072B2", "FAKE": "#D55E00", "INCONCLUSIVE": "#6F6A86"}
@@ -53,6 +54,7 @@ def _story(image: Image, known: dict[str, Any], sentence: str) -> list[Flowable]
         _header(),
         *_picture(image),
         *verdict,
+        *_human(image),
         *_section("What the file proves or declares", evidence),
         *_section("File and detector", _fact_lines(known)),
         *_section("Limits", [report.NOTE, *report.LIMITS]),
@@ -144,6 +146,11 @@ def _second_opinion(network: dict[str, Any] | None) -> list[Flowable]:
     said = Outcome(network["outcome"]).label
     text = f"Second opinion, which decided nothing: from the pixels alone the detector would say “{said}”, score"
     return [paragraph(f"{text} {network['score']:.2f}.", "quiet")]
+
+
+def _human(image: Image) -> list[Flowable]:
+    said = human_answer(image)
+    return [_paragraph(f"<b>{escape(said)}</b>"), Spacer(0, 4)] if said else []
 
 
 def _experience(network: dict[str, Any] | None) -> list[Flowable]:

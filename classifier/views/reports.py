@@ -94,6 +94,13 @@ def shared_preview(request: HttpRequest, token: str) -> HttpResponseBase:
 
 
 @require_safe
+@cache_control(private=True, no_store=True)
+def shared_screen(request: HttpRequest, token: str) -> HttpResponseBase:
+    """The preview for a phone."""
+    return _unlisted(stored_file(_shared(token).screen, content_type="image/jpeg"))
+
+
+@require_safe
 @never_cache
 def shared_pdf(request: HttpRequest, token: str) -> HttpResponse:
     return unlisted(_pdf(_shared(token), private=False))
