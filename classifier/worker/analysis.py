@@ -96,18 +96,20 @@ def said_of(judged: Judgement, seconds: float) -> dict[str, Any]:
     return {**dataclasses.asdict(judged), "milliseconds": milliseconds, "created_at": timezone.now()}
 
 
-def draw_heat(ready: Prepared, detector: Detector, loaded: bundle.LoadedDetector) -> None:
-    """Draw the heat map of a verdict that was just given; nobody waits for it, and without it nothing is missing."""
+def draw_heat(ready: Prepared, detector: Detector, loaded: bundle.LoadedDetector) -> bool:
+    """Draw the heat map of a verdict; nobody waits for it, and without it nothing is missing. False when the machine is
+    in the way: `worker.heat` finds what was not drawn."""
     with about(ready.image):
-        _draw_heat(ready, detector, loaded)
+        return _draw_heat(ready, detector, loaded)
 
 
-def _draw_heat(ready: Prepared, detector: Detector, loaded: bundle.LoadedDetector) -> None:
+def _draw_heat(ready: Prepared, detector: Detector, loaded: bundle.LoadedDetector) -> bool:
     try:
         heat = heat_map.as_png(heat_map.heat_map(loaded, ready.views, ready.size), HEAT)
     except Exception:  # as below: an odd picture must not hold up the others
         logger.exception("no heat map of image %s", ready.image.pk)
-        return
+        Image.objects.filter(pk=ready.image.pk).update(drawable=False)
+        return True
     name = f"derived/{uuid.uuid4()}.png"
     try:
         _keep_heat(ready.image, detector, name, heat)
@@ -118,6 +120,8 @@ def _draw_heat(ready: Prepared, detector: Detector, loaded: bundle.LoadedDetecto
         with contextlib.suppress(OSError, DatabaseError):
             if not Image.objects.filter(pk=ready.image.pk, heat=name).exists():
                 remove_files([(ready.image.heat.storage, name)])
+        return False
+    return True
 
 
 def _keep_heat(image: Image, detector: Detector, name: str, heat: bytes) -> None:
@@ -244,7 +248,8 @@ def write(row: Image, ready: Prepared, detector: Detector, said: dict[str, Any])
     if row.dhash != ready.dhash:
         row.dhash = ready.dhash
         neighbours.remember([row])
-    row.verdict, row.score, row.heat = current, current.score, ""
+    row.verdict, row.score = current, current.score
+    row.heat, row.drawable = "", True
     row.decided_by = deciding.kind if deciding else DecidedBy.NETWORK
     row.conclude(rules.decide(ready.evidence) or current.outcome)
     row.save()
