@@ -13,6 +13,8 @@ from django.db import IntegrityError, transaction
 from aidetect import logs
 from classifier import wakeups
 from classifier.detector.images.decoding import Header
+from classifier.intake import quotas
+from classifier.intake.quotas import OverQuota
 from classifier.models import Image, ImageQuerySet, State
 
 logger = logging.getLogger(__name__)
@@ -33,10 +35,20 @@ class Submission:
     created: bool
 
 
-def submit_images(owner: User, files: Iterable[CheckedFile], consent: bool) -> list[Submission]:
+def submit_images(
+    owner: User, files: Iterable[CheckedFile], consent: bool, refused: list[str] | None = None
+) -> list[Submission]:
     """Store each file with its row, or find the row of the same bytes; each in its own transaction, so that whatever
-    happens to one file, the others stay accepted."""
-    submissions = [submit(owner, checked, consent) for checked in files]
+    happens to one file, the others stay accepted. `refused` gets a sentence for each file that the person's quota has
+    no room for; without it such a file raises OverQuota."""
+    submissions = []
+    for checked in files:
+        try:
+            submissions.append(submit(owner, checked, consent))
+        except OverQuota as error:
+            if refused is None:
+                raise
+            refused.append(f"{checked.name}: {error.sentence}")
     wakeups.wake_workers()
     return submissions
 
@@ -45,7 +57,7 @@ def submit(
     owner: User, checked: CheckedFile, consent: bool, also: Callable[[Image], None] | None = None, **told: Any
 ) -> Submission:
     """One file; told: further values of its row; also: what is written in the same transaction as a new row.
-    Wakes nobody."""
+    Wakes nobody. Raises OverQuota, but not for background work, which only staff bring."""
     digest = hashlib.sha256()
     for chunk in checked.file.chunks():
         digest.update(chunk)
@@ -71,6 +83,8 @@ def _store(image: Image, checked: CheckedFile, also: Callable[[Image], None] | N
     image.original.save(checked.name, checked.file, save=False)
     try:
         with transaction.atomic():
+            if not image.background:
+                quotas.book(image.owner, image.size)
             image.save()
             if also:
                 also(image)

@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("classifier", "0011_claims")]
+    dependencies = [("classifier", "0015_tags")]
 
     operations = [
         migrations.AddField(

@@ -40,7 +40,11 @@ class ImageQuerySet(WorkQuerySet["Image"]):
         return self if may_see_images(viewer) else self.filter(owner=viewer.pk)
 
     def reviewable(self) -> "ImageQuerySet":
-        """Images that staff may look at and that may enter a dataset."""
+        """Images that staff may look at and say what they are."""
+        return self if settings.REVIEW_SCOPE == "all" else self.filter(Q(consent=True) | Q(review_consent=True))
+
+    def trainable(self) -> "ImageQuerySet":
+        """Images that may enter a dataset or a comparison of detectors."""
         return self if settings.REVIEW_SCOPE == "all" else self.filter(consent=True)
 
     def judged_by_another(self, detector: Any) -> "ImageQuerySet":
@@ -117,6 +121,9 @@ class Image(Work):
     original = models.FileField(upload_to=original_path, max_length=200)
     thumbnail = models.FileField(max_length=200, blank=True)
     display = models.FileField(max_length=200, blank=True)
+    screen = models.FileField(
+        max_length=200, blank=True, help_text="a smaller display, for a phone; only where it saves something"
+    )
     heat = models.FileField(max_length=200, blank=True, help_text="where the detector looked, a small translucent PNG")
     sha256 = models.CharField(max_length=64)
     dhash = models.CharField(
@@ -127,6 +134,15 @@ class Image(Work):
     width = models.PositiveIntegerField()
     height = models.PositiveIntegerField()
     consent = models.BooleanField(default=False, help_text="may be reviewed by staff and used to improve the detector")
+    review_consent = models.BooleanField(
+        "consent to a look",
+        default=False,
+        editable=False,
+        help_text="staff may look at it, because its owner disputed the verdict; it trains nothing",
+    )
+    tags: "models.ManyToManyField[Any, Any]" = models.ManyToManyField(
+        "Tag", related_name="images", blank=True, editable=False
+    )
     created_at = models.DateTimeField(default=timezone.now)
     request_id = models.CharField(
         max_length=64, blank=True, default="", editable=False, help_text="of the upload or the last new try"
@@ -224,11 +240,16 @@ class Image(Work):
 
     @property
     def files(self) -> "list[models.fields.files.FieldFile]":
-        return [self.original, self.thumbnail, self.display, self.heat]
+        return [self.original, self.thumbnail, self.display, self.screen, self.heat]
 
     @property
     def reviewable(self) -> bool:
         """Whether staff may look at the picture."""
+        return self.consent or self.review_consent or settings.REVIEW_SCOPE == "all"
+
+    @property
+    def trainable(self) -> bool:
+        """Whether it may enter a dataset."""
         return self.consent or settings.REVIEW_SCOPE == "all"
 
     def picture_visible_to(self, viewer: Viewer) -> bool:

@@ -8,7 +8,6 @@ import time
 import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import Storage
@@ -24,11 +23,10 @@ from classifier.detector.images.preprocessing import Pixels
 from classifier.detector.serving import bundle, heat_map
 from classifier.detector.serving.judgement import Judgement, judge
 from classifier.intake import neighbours
-from classifier.models import DecidedBy, Detector, Image, ImageQuerySet, State, Verdict, findings, remove_files
+from classifier.models import Detector, Image, ImageQuerySet, State, Verdict, findings, remove_files
 from classifier.models.claims import is_trouble
-from classifier.provenance import rules
 from classifier.provenance.evidence import Evidence
-from classifier.worker.examine import look
+from classifier.worker.examine import conclude, look
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +76,7 @@ def _analyse(
     stored = []
     for ready, judged in zip(prepared, judgements, strict=True):
         with about(ready.image):
-            if _store(ready, detector, said_of(judged, ready.seconds + forward), token):
+            if _store(ready, detector, Said(judged, ready.seconds + forward), token):
                 stored.append(ready)
                 figures = ready.seconds * 1000, forward * 1000
                 logger.info("%s by %s: %.0f ms to read, %.0f ms in the network", judged.outcome, detector, *figures)
@@ -90,10 +88,18 @@ def about(image: Image) -> contextlib.AbstractContextManager[None]:
     return logs.about(request=image.request_id, image=str(image.uuid))
 
 
-def said_of(judged: Judgement, seconds: float) -> dict[str, Any]:
-    """The values of a Verdict."""
-    milliseconds = max(1, round(seconds * 1000))
-    return {**dataclasses.asdict(judged), "milliseconds": milliseconds, "created_at": timezone.now()}
+@dataclass(frozen=True)
+class Said:
+    """What the network says of one image, and how long that took in all."""
+
+    judgement: Judgement
+    seconds: float
+
+    @property
+    def values(self) -> dict[str, object]:
+        """Those of a `Verdict` row."""
+        milliseconds = max(1, round(self.seconds * 1000))
+        return {**dataclasses.asdict(self.judgement), "milliseconds": milliseconds, "created_at": timezone.now()}
 
 
 def draw_heat(ready: Prepared, detector: Detector, loaded: bundle.LoadedDetector) -> bool:
@@ -145,17 +151,21 @@ def _result_of(image: Image, token: uuid.UUID, coming: "Future[Prepared]") -> Pr
         # Still alive: a batch of huge pictures may outlast one claim, so all of it is renewed.
         Image.objects.filter(claim=token).update(claimed_at=timezone.now())
         return coming.result()
-    except (UnreadableImage, FileNotFoundError) as error:
-        reason = str(error) if isinstance(error, UnreadableImage) else "the stored file is missing"
-        mine.update(state=State.FAILED, claim=None, error=f"This picture can't be analysed: {reason}.")
-        logger.warning("no verdict: %s", reason)
     except Exception as error:  # the task boundary: one odd file must not hold up the others
         if is_trouble(error):
             _give_back(mine, [image], error)
-            return None
-        logger.exception("image %s", image.pk)
-        mine.update(state=State.FAILED, claim=None, error=UNEXPECTED)
+        else:
+            mine.update(state=State.FAILED, claim=None, error=_why_failed(image, error))
     return None
+
+
+def _why_failed(image: Image, error: Exception) -> str:
+    if isinstance(error, UnreadableImage | FileNotFoundError):
+        reason = str(error) if isinstance(error, UnreadableImage) else "the stored file is missing"
+        logger.warning("no verdict: %s", reason)
+        return f"This picture can't be analysed: {reason}."
+    logger.error("image %s", image.pk, exc_info=error)
+    return UNEXPECTED
 
 
 def _give_back(rows: ImageQuerySet, images: list[Image], error: Exception) -> None:
@@ -197,7 +207,7 @@ def exceeds(size: tuple[int, int], box: tuple[int, int]) -> bool:
     return size[0] > box[0] or size[1] > box[1]
 
 
-def _store(ready: Prepared, detector: Detector, said: dict[str, Any], token: uuid.UUID) -> bool:
+def _store(ready: Prepared, detector: Detector, said: Said, token: uuid.UUID) -> bool:
     """Verdict, evidence, copies and `done` in one transaction, if the row is still ours; it may have been deleted
     meanwhile. Returns whether it was."""
     image = ready.image
@@ -223,7 +233,7 @@ def _drop(image: Image, names: list[str]) -> None:
 
 
 def _conclude(
-    ready: Prepared, detector: Detector, said: dict[str, Any], token: uuid.UUID
+    ready: Prepared, detector: Detector, said: Said, token: uuid.UUID
 ) -> tuple[Image | None, list[tuple[Storage, str | None]]]:
     """The row, None when it is no longer ours, and the files that it no longer needs."""
     image = ready.image
@@ -239,17 +249,17 @@ def _conclude(
     return row, stale
 
 
-def write(row: Image, ready: Prepared, detector: Detector, said: dict[str, Any]) -> None:
+def write(row: Image, ready: Prepared, detector: Detector, said: Said) -> None:
     """Verdict and evidence of a locked row; saves it. Its heat map is no longer true."""
-    current, _ = Verdict.objects.update_or_create(image=row, detector=detector, defaults=said)
+    known = conclude(ready.evidence, said.judgement)
+    current, _ = Verdict.objects.update_or_create(image=row, detector=detector, defaults=said.values)
     row.evidence.all().delete()
-    findings.Evidence.objects.bulk_create(findings.Evidence(image=row, **piece.as_dict()) for piece in ready.evidence)
-    deciding = rules.deciding(ready.evidence)
+    findings.Evidence.objects.bulk_create(findings.Evidence(image=row, **piece.as_dict()) for piece in known.evidence)
     if row.dhash != ready.dhash:
         row.dhash = ready.dhash
         neighbours.remember([row])
     row.verdict, row.score = current, current.score
     row.heat, row.drawable = "", True
-    row.decided_by = deciding.kind if deciding else DecidedBy.NETWORK
-    row.conclude(rules.decide(ready.evidence) or current.outcome)
+    row.decided_by = known.decided_by
+    row.conclude(known.outcome)
     row.save()

@@ -15,7 +15,7 @@ from classifier.intake import neighbours
 from classifier.labelling import imports
 from classifier.models import Detector, Image, Rescoring
 from classifier.registry import detectors
-from classifier.worker import heat, rescoring
+from classifier.worker import heat, inspections, rescoring
 from classifier.worker.analysis import Prepared, analyse, draw_heat
 
 LATER = 64
@@ -24,8 +24,8 @@ from their rows; that costs decoding them once more."""
 
 
 def classify_waiting(batch_size: int, budget: float = 60) -> int:
-    """Claim and classify batches until no row waits, then import, compare, re-score and draw. Returns how many images got
-    a verdict or a reason for none.
+    """Claim and classify batches until no row waits, then import, compare, re-score and draw. Returns how many images
+    got a verdict or a reason for none.
 
     Uploads go first: between two small pieces of the other work the queue is looked at again. After `budget` seconds it
     sends a wake-up and returns, so that the task's time limit only ever meets work that is stuck, never a long queue.
@@ -36,7 +36,9 @@ def classify_waiting(batch_size: int, budget: float = 60) -> int:
         detector = detectors.active()
         loaded = load(detector)
         token = uuid.uuid4()
-        if claimed := list(Image.objects.claim(token, batch_size)):
+        if inspections.step(detector, loaded):  # somebody holds the line
+            count += 1
+        elif claimed := list(Image.objects.claim(token, batch_size)):
             fresh += analyse(claimed, token, detector, loaded)
             hindered = Image.objects.filter(
                 pk__in=[image.pk for image in claimed], not_before__gt=timezone.now()

@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("classifier", "0016_request_id")]
+    dependencies = [("classifier", "0018_tokens")]
 
     operations = [
         migrations.AddField(
