@@ -18,4 +18,7 @@ class Migration(migrations.Migration):
                 name="image_without_heat",
             ),
         ),
+        migrations.AddIndex(
+            model_name="verdict", index=models.Index(fields=["created_at"], name="verdict_created")
+        ),
     ]
