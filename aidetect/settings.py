@@ -62,12 +62,14 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 NO_PROXIES: list[IPv4Network | IPv6Network] = []
-TRUSTED_PROXIES = env.read(
-    "TRUSTED_PROXIES",
-    NO_PROXIES,
-    "addresses or networks such as 10.0.0.0/8, separated by commas",
-    lambda value: [ip_network(word.strip()) for word in value.split(",")],
-)
+NETWORKS = "addresses or networks such as 10.0.0.0/8, separated by commas"
+
+
+def _networks(value: str) -> list[IPv4Network | IPv6Network]:
+    return [ip_network(word.strip()) for word in value.split(",")]
+
+
+TRUSTED_PROXIES = env.read("TRUSTED_PROXIES", NO_PROXIES, NETWORKS, _networks)
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
@@ -153,9 +155,9 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "aidetect.middleware.request_id",
+    "aidetect.middleware.client_address",
     "aidetect.middleware.health",
     "classifier.api.problems.everywhere",
-    "aidetect.middleware.client_address",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -292,6 +294,8 @@ ERROR_MAIL = env.words("ERROR_MAIL", [], "e-mail addresses, separated by commas"
 ADMINS = [(address, address) for address in ERROR_MAIL]
 EMAIL_SUBJECT_PREFIX = "[aidetect] "
 LOGGING = logs.configuration(LOG_FORMAT, mail=bool(ADMINS))
+METRICS_TOKEN = env.text("METRICS_TOKEN", "", "a long random text")
+METRICS_FROM = env.read("METRICS_FROM", NO_PROXIES, NETWORKS, _networks)
 SENTRY_DSN = env.text("SENTRY_DSN", "", "the address of a Sentry project")
 if SENTRY_DSN:
     logs.report_to_sentry(SENTRY_DSN)

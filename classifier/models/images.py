@@ -129,6 +129,7 @@ class Image(Work):
     source = models.CharField(max_length=100, blank=True, editable=False, help_text="of imported images")
     license = models.CharField(max_length=200, blank=True, editable=False)
     compared = models.BooleanField(default=False, editable=False, help_text="with all others, for crops")
+    drawable = models.BooleanField(default=True, editable=False, help_text="its heat map, if that is missing")
     background = models.BooleanField(default=False, editable=False, help_text="analysed when no upload waits")
     bulk = models.BooleanField(default=False, editable=False, help_text="of a batch; single uploads go first")
 
@@ -153,6 +154,9 @@ class Image(Work):
             models.Index(fields=["owner", "claimed_at"], name="image_served"),
             models.Index(fields=["label", "outcome", "id"], name="image_curation"),
             models.Index(fields=["id"], condition=Q(compared=False), name="image_uncompared"),
+            models.Index(
+                fields=["-id"], condition=Q(state=State.DONE, heat="", drawable=True), name="image_without_heat"
+            ),
         ]
         ordering = ["-id"]
 
