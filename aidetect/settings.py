@@ -18,17 +18,19 @@ if (BASE_DIR / ".env").is_file():
     environ.Env.read_env(BASE_DIR / ".env")
 
 # --- Places -----------------------------------------------------------------------------------------------------------
-RUN_DIR = env.read("RUN_DIR", BASE_DIR / ".run", "a folder for sockets, the cache and the secret key", Path).absolute()
-MEDIA_ROOT = env.read("MEDIA_ROOT", BASE_DIR / "media", "a folder for uploads and trained detectors", Path).absolute()
+DATA_DIR = env.read("DATA_DIR", BASE_DIR, "a folder for everything that is stored", Path).absolute()
+RUN_DIR = env.read("RUN_DIR", DATA_DIR / ".run", "a folder for sockets, the cache and the secret key", Path).absolute()
+MEDIA_ROOT = env.read("MEDIA_ROOT", DATA_DIR / "media", "a folder for uploads and trained detectors", Path).absolute()
 SHIPPED_DETECTORS = BASE_DIR / "classifier" / "shipped"
 TRUST_LIST = env.read(
     "TRUST_LIST", BASE_DIR / "classifier" / "provenance" / "trust", "a folder of PEM files of trusted signers", Path
 )
-MANIFEST = BASE_DIR / "dataset" / "manifest.csv"
+MANIFEST = DATA_DIR / "dataset" / "manifest.csv"
 FEATURES = MEDIA_ROOT / "features"
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = DATA_DIR / "staticfiles"
+PAGES = BASE_DIR if (BASE_DIR / "templates").is_dir() else BASE_DIR / "aidetect"  # installed, they are in the package
+STATICFILES_DIRS = [PAGES / "static"]
 
 
 def _secret_key() -> str:
@@ -179,7 +181,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [PAGES / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -227,7 +229,7 @@ def _mail(url: str) -> dict[str, object]:
 DATABASES = {
     "default": env.read(
         "DATABASE_URL",
-        _database(f"sqlite:///{BASE_DIR / 'db.sqlite3'}"),
+        _database(f"sqlite:///{DATA_DIR / 'db.sqlite3'}"),
         "sqlite:////absolute/path or postgres://user:password@host/name",
         _database,
     )
