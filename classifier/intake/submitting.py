@@ -84,7 +84,7 @@ def _store(image: Image, checked: CheckedFile, also: Callable[[Image], None] | N
     try:
         with transaction.atomic():
             if not image.background:
-                quotas.book(owner, image.size)
+                quotas.book(image.owner, image.size)
             image.save()
             if also:
                 also(image)
