@@ -90,6 +90,7 @@ MAX_FILES = env.integer("MAX_FILES", 20, 1, 200)
 MAX_REQUEST_MB = env.number("MAX_REQUEST_MB", 500, 0.001, 1_000_000)
 UPLOADS_PER_HOUR = env.integer("UPLOADS_PER_HOUR", 0, 0, 1_000_000)
 STORAGE_MB = env.integer("STORAGE_MB", 0, 0, 1_000_000_000)
+API_PER_MINUTE = env.integer("API_PER_MINUTE", 120, 1, 100_000)
 RETENTION_DAYS = env.integer("RETENTION_DAYS", 0, 0, 36500)
 DETECTOR = env.choice("DETECTOR", "thorough", ("thorough", "quick"))
 SHARE_DAYS = env.integer("SHARE_DAYS", 30, 1, 3650)
@@ -144,10 +145,12 @@ INSTALLED_APPS = [
     "crispy_bootstrap5",
     "django_htmx",
     "csp",
+    "ninja",
 ]
 MIDDLEWARE = [
     "aidetect.middleware.request_id",
     "aidetect.middleware.health",
+    "classifier.api.problems.everywhere",
     "aidetect.middleware.client_address",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -190,6 +193,7 @@ CACHES = {
         # Shared by the web processes and alive without Redis: allauth counts log-in attempts in it.
         "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
         "LOCATION": RUN_DIR / "cache",
+        "OPTIONS": {"MAX_ENTRIES": 2000},
     }
 }
 

@@ -21,8 +21,10 @@ from classifier.models.exchanges import Dispute, Label, Share, Tag
 from classifier.models.findings import Evidence, Verdict
 from classifier.models.images import Image, ImageQuerySet, Viewer, may_see_images, original_path, remove_files
 from classifier.models.imports import Comparison, HashKey, ImportBatch, Kinship, Signature
+from classifier.models.inspections import Inspection
 from classifier.models.invitations import Invitation
 from classifier.models.jobs import Job
+from classifier.models.tokens import KeyedCall, Scope, Token
 from classifier.models.training import Measurement, Promotion, RegressionCase, Rescoring, TrainingRun
 
 __all__ = [
@@ -43,9 +45,11 @@ __all__ = [
     "Image",
     "ImageQuerySet",
     "ImportBatch",
+    "Inspection",
     "Invitation",
     "Job",
     "JobState",
+    "KeyedCall",
     "Kinship",
     "Label",
     "LabelKind",
@@ -56,11 +60,13 @@ __all__ = [
     "Received",
     "RegressionCase",
     "Rescoring",
+    "Scope",
     "Share",
     "Signature",
     "Start",
     "State",
     "Tag",
+    "Token",
     "TrainingRun",
     "Verdict",
     "Viewer",

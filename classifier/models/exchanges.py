@@ -5,7 +5,6 @@ import secrets
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Lower
 from django.urls import reverse
 from django.utils import timezone
 
@@ -59,13 +58,15 @@ class Dispute(models.Model):
 
 
 class Tag(models.Model):
-    """A word of one person's for their own images; one way of writing it, whatever its capitals."""
+    """A word of one person's for their own images. key: the word without its capitals, casefolded by Python, because
+    databases differ in that."""
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="tags")
     name = models.CharField(max_length=40)
+    key = models.CharField(max_length=120, editable=False)
 
     class Meta:
-        constraints = [models.UniqueConstraint(Lower("name"), "owner", name="one_tag_per_owner_and_word")]
+        constraints = [models.UniqueConstraint(fields=["owner", "key"], name="one_tag_per_owner_and_word")]
         ordering = ["name"]
 
     def __str__(self) -> str:

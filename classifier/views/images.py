@@ -53,7 +53,8 @@ def image_card(request: HttpRequest, uuid: UUID) -> HttpResponse:
     found = visible_image(request, uuid)
     if request.GET.get("seen") == found.state:
         return HttpResponse(status=NOTHING_CHANGED)
-    return render(request, "classifier/_card.html", {"image": found, "selectable": "selectable" in request.GET})
+    template = "classifier/_row.html" if "row" in request.GET else "classifier/_card.html"
+    return render(request, template, {"image": found, "selectable": "selectable" in request.GET})
 
 
 def _page(request: HttpRequest, found: Image) -> dict[str, Any]:

@@ -20,7 +20,6 @@ from classifier.detector.stats import calibration
 from classifier.detector.training.pace import Step
 from classifier.models import Detector
 from classifier.models.claims import is_trouble
-from classifier.registry import detectors
 from classifier.worker.candidates import publish
 from classifier.worker.examine import Known, examine
 
@@ -104,7 +103,6 @@ def attacked(detector: Detector, rows: Sequence[Row], count: int, seed: int, sav
     views = [evaluation.views_of(row, loaded.card.preprocessing) for row in chosen]
     found = attacks.attack_report(loaded, views, evaluation.targets_of(chosen))
     if save:
-        card = detectors.revise(detector, largest_jump=found["limit"])
+        card = bundle.revise(detector.folder, largest_jump=found["limit"])
         publish(detector.folder, card.report | {"attacks": found})
-        detectors.revise(detector)
     return found

@@ -26,7 +26,7 @@ class Command(KerasCommand):
 
         version = version_numbered(options["dataset"])
         try:
-            pair = [detectors.find(options[name]) for name in ("first", "second")]
+            pair = [detectors.registered(options[name]) for name in ("first", "second")]
             first, second = (measured_now(one, version, counter(f"Measuring {one}")) for one in pair)
             labels = {row.sha256: row.label for row in versions.rows_of(version)}
         except DetectorError as error:

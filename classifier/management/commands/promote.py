@@ -30,7 +30,7 @@ class Command(KerasCommand):
         from classifier.worker.trainer import gate_now
 
         try:
-            detector = detectors.find(options["version"])
+            detector = detectors.registered(options["version"])
             found = gate_now(detector, counter("Measuring"))
             for check in found.checks:
                 self.stdout.write(
