@@ -45,7 +45,9 @@ SEEN = "login 404 ok 404 ok"
 STAFF = "login login login ok ok"
 PERMITTED = "login login login 403 ok"
 REFUSED = "login login login 403 403"
-NO_POST = "405 405 405 405 405"
+NOT_ALLOWED = "405 405 405 405 405"
+NO_TOKEN = "401 401 401 401 401"  # of the programming interface, where a session counts for nothing
+NOBODY = "404 404 404 404 404"
 MEMBERS_NOT = "login 405 405 405 405"
 STAFF_NOT = "login login login 405 405"
 
@@ -75,19 +77,19 @@ TABLE = {
     "admin/(?P<url>.*)$": ("login login login 404 404", "login login login 404 404"),
     "accounts/login/": (VISITORS, VISITORS),
     "accounts/logout/": ("home ok ok ok ok", STRANGERS_HOME),
-    "accounts/inactive/": (EVERYBODY, NO_POST),
+    "accounts/inactive/": (EVERYBODY, NOT_ALLOWED),
     "accounts/signup/": (VISITORS, VISITORS),
     "accounts/reauthenticate/": (MEMBERS, MEMBERS),
     "accounts/email/": (MEMBERS, MEMBERS),
-    "accounts/confirm-email/": (EVERYBODY, NO_POST),
+    "accounts/confirm-email/": (EVERYBODY, NOT_ALLOWED),
     "accounts/password/change/": (MEMBERS, MEMBERS),
     "accounts/password/set/": (MEMBERS, MEMBERS),
     "accounts/password/reset/": (EVERYBODY, EVERYBODY),
     "accounts/login/code/confirm/": ("login home home home home", "login home home home home"),
     "accounts/^confirm-email/(?P<key>[-:\\w]+)/$": (EVERYBODY, "404 404 404 404 404"),
-    "accounts/password/reset/key/done/": (EVERYBODY, NO_POST),
+    "accounts/password/reset/key/done/": (EVERYBODY, NOT_ALLOWED),
     "accounts/^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$": (EVERYBODY, EVERYBODY),
-    "accounts/password/reset/done/": (EVERYBODY, NO_POST),
+    "accounts/password/reset/done/": (EVERYBODY, NOT_ALLOWED),
     "accounts/2fa/": (MEMBERS, MEMBERS_NOT),
     "accounts/2fa/authenticate/": ("login home home home home", "login home home home home"),
     "accounts/2fa/reauthenticate/": (MEMBERS, MEMBERS),
@@ -120,16 +122,33 @@ TABLE = {
     "images/<uuid:uuid>/report.pdf": (MINE, MEMBERS_NOT),
     "images/<uuid:uuid>/share/": (MEMBERS_NOT, MINE),
     "images/<uuid:uuid>/unshare/": (MEMBERS_NOT, MINE),
-    "shared/<str:token>/": (EVERYBODY, NO_POST),
-    "shared/<str:token>/preview.jpg": (EVERYBODY, NO_POST),
-    "shared/<str:token>/report.pdf": (EVERYBODY, NO_POST),
+    "shared/<str:token>/": (EVERYBODY, NOT_ALLOWED),
+    "shared/<str:token>/preview.jpg": (EVERYBODY, NOT_ALLOWED),
+    "shared/<str:token>/report.pdf": (EVERYBODY, NOT_ALLOWED),
     "history/": (MEMBERS, MEMBERS_NOT),
     "history/delete/": (MEMBERS_NOT, MEMBERS),
     "history/again/": (MEMBERS_NOT, MEMBERS),
     "history/images.csv": (MEMBERS, MEMBERS_NOT),
     "compare/": (MEMBERS, MEMBERS_NOT),
-    "metrics/": (EVERYBODY, NO_POST),
-    "invitation/<str:token>/": (EVERYBODY, NO_POST),
+    "metrics/": (EVERYBODY, NOT_ALLOWED),
+    "invitation/<str:token>/": (EVERYBODY, NOT_ALLOWED),
+    "history/tag/": (MEMBERS_NOT, MEMBERS),
+    "history/untag/": (MEMBERS_NOT, MEMBERS),
+    "account/tokens/": (MEMBERS, MEMBERS),
+    "account/tokens/<int:number>/revoke/": (MEMBERS_NOT, "login 404 404 404 404"),
+    "api/v1/openapi.json": (EVERYBODY, EVERYBODY),
+    "api/v1/docs": (EVERYBODY, EVERYBODY),
+    "api/v1/token": (NO_TOKEN, NOT_ALLOWED),
+    "api/v1/images": (NO_TOKEN, NO_TOKEN),
+    "api/v1/images/<uuidstr:uuid>": (NO_TOKEN, NOT_ALLOWED),
+    "api/v1/images/<uuidstr:uuid>/again": (NOT_ALLOWED, NO_TOKEN),
+    "api/v1/images/<uuidstr:uuid>/report.json": (NO_TOKEN, NOT_ALLOWED),
+    "api/v1/images/<uuidstr:uuid>/report.pdf": (NO_TOKEN, NOT_ALLOWED),
+    "api/v1/images/<uuidstr:uuid>/heat.png": (NO_TOKEN, NOT_ALLOWED),
+    "api/v1/images/<uuidstr:uuid>/dispute": (NOT_ALLOWED, NO_TOKEN),
+    "api/v1/inspect": (NOT_ALLOWED, NO_TOKEN),
+    "api/v1/": (NOBODY, NOBODY),
+    "^api/": (NOBODY, NOBODY),
     "account/data/": (MEMBERS_NOT, MEMBERS),
     "account/delete/": (MEMBERS, MEMBERS),
 }
@@ -221,8 +240,8 @@ def address_of(route, known):
     number = row.pk
     content_type = ContentType.objects.get_for_model(type(known["image"])).pk
     values = {
-        "content_type_id": content_type, "object_id": number, "pk": number, "id": number, "app_label": "classifier",
-        "url": "nowhere", "key": "abc", "uidb36": "1",
+        "content_type_id": content_type, "object_id": number, "pk": number, "id": number, "number": number,
+        "app_label": "classifier", "url": "nowhere", "key": "abc", "uidb36": "1",
     } | known  # fmt: skip
     path = re.sub(r"<(?:\w+:)?(\w+)>(?![^()]*\))", lambda m: str(values[m[1]]), route)
     path = re.sub(r"\(\?P<(\w+)>[^)]*\)", lambda m: str(values[m[1]]), path)

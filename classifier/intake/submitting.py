@@ -35,12 +35,20 @@ class Submission:
     created: bool
 
 
+@dataclass(frozen=True)
+class Refused:
+    """A good file that there is no room for, and why."""
+
+    name: str
+    sentence: str
+
+
 def submit_images(
-    owner: User, files: Iterable[CheckedFile], consent: bool, refused: list[str] | None = None
+    owner: User, files: Iterable[CheckedFile], consent: bool, refused: "list[Refused] | None" = None
 ) -> list[Submission]:
     """Store each file with its row, or find the row of the same bytes; each in its own transaction, so that whatever
-    happens to one file, the others stay accepted. `refused` gets a sentence for each file that the person's quota has
-    no room for; without it such a file raises OverQuota."""
+    happens to one file, the others stay accepted. `refused` collects the files that the person's quota has no
+    room for; without it such a file raises OverQuota."""
     submissions = []
     for checked in files:
         try:
@@ -48,7 +56,7 @@ def submit_images(
         except OverQuota as error:
             if refused is None:
                 raise
-            refused.append(f"{checked.name}: {error.sentence}")
+            refused.append(Refused(checked.name, error.sentence))
     wakeups.wake_workers()
     return submissions
 

@@ -59,8 +59,9 @@ def _accept(request: HttpRequest, form: UploadForm) -> str:
     """Submit the good files, leave a message for each other one; returns where to go."""
     chosen: Chosen = form.cleaned_data["images"]
     consent = form.cleaned_data.get("consent", False)
-    submissions = submitting.submit_images(cast(User, request.user), chosen.accepted, consent, refused=chosen.rejected)
-    for sentence in chosen.rejected:
+    refused: list[submitting.Refused] = []
+    submissions = submitting.submit_images(cast(User, request.user), chosen.accepted, consent, refused)
+    for sentence in [*chosen.rejected, *(f"{one.name}: {one.sentence}" for one in refused)]:
         messages.error(request, sentence)
     for submission in submissions:
         if not submission.created:
