@@ -37,11 +37,13 @@ def sweep() -> int:
     """Find what was lost: rows whose worker died, rows whose wake-up never arrived; delete what is past its time. Loads
     the detector early, too."""
     from classifier.intake.inspecting import delete_left_over
+    from classifier.intake.quotas import forget_old_uploads
     from classifier.intake.retention import delete_expired
     from classifier.worker.loop import classify_waiting
 
     claims.release_everything()
     delete_expired()
+    forget_old_uploads()
     delete_left_over()
     return classify_waiting(settings.BATCH_SIZE)
 

@@ -1,6 +1,7 @@
 """Images on their way in: stored with their rows, then a worker is woken."""
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -9,9 +10,14 @@ from django.contrib.auth.models import User
 from django.core.files.base import File
 from django.db import IntegrityError, transaction
 
+from aidetect import logs
 from classifier import wakeups
 from classifier.detector.images.decoding import Header
+from classifier.intake import quotas
+from classifier.intake.quotas import OverQuota
 from classifier.models import Image, ImageQuerySet, State
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -29,10 +35,20 @@ class Submission:
     created: bool
 
 
-def submit_images(owner: User, files: Iterable[CheckedFile], consent: bool) -> list[Submission]:
+def submit_images(
+    owner: User, files: Iterable[CheckedFile], consent: bool, refused: list[str] | None = None
+) -> list[Submission]:
     """Store each file with its row, or find the row of the same bytes; each in its own transaction, so that whatever
-    happens to one file, the others stay accepted."""
-    submissions = [submit(owner, checked, consent) for checked in files]
+    happens to one file, the others stay accepted. `refused` gets a sentence for each file that the person's quota has
+    no room for; without it such a file raises OverQuota."""
+    submissions = []
+    for checked in files:
+        try:
+            submissions.append(submit(owner, checked, consent))
+        except OverQuota as error:
+            if refused is None:
+                raise
+            refused.append(f"{checked.name}: {error.sentence}")
     wakeups.wake_workers()
     return submissions
 
@@ -41,7 +57,7 @@ def submit(
     owner: User, checked: CheckedFile, consent: bool, also: Callable[[Image], None] | None = None, **told: Any
 ) -> Submission:
     """One file; told: further values of its row; also: what is written in the same transaction as a new row.
-    Wakes nobody."""
+    Wakes nobody. Raises OverQuota, but not for background work, which only staff bring."""
     digest = hashlib.sha256()
     for chunk in checked.file.chunks():
         digest.update(chunk)
@@ -56,20 +72,30 @@ def submit(
         height=checked.header.height,
         size=checked.file.size,
         consent=consent,
+        request_id=logs.REQUEST.get(),
         **told,
     )
+    with logs.about(image=str(image.uuid)):
+        return _store(image, checked, also)
+
+
+def _store(image: Image, checked: CheckedFile, also: Callable[[Image], None] | None) -> Submission:
     image.original.save(checked.name, checked.file, save=False)
     try:
         with transaction.atomic():
+            if not image.background:
+                quotas.book(image.owner, image.size)
             image.save()
             if also:
                 also(image)
     except IntegrityError:  # the form was posted twice at the same moment: the other one won
         image.original.delete(save=False)
-        return Submission(Image.objects.get(**same), created=False)
+        same = Image.objects.get(owner=image.owner_id, sha256=image.sha256)
+        return Submission(same, created=False)
     except BaseException:
         image.original.delete(save=False)
         raise
+    logger.info("accepted: %s of %d bytes", image.format, image.size)
     return Submission(image, created=True)
 
 
@@ -77,6 +103,7 @@ def analyse_again(images: ImageQuerySet) -> int:
     """Put images that are done or failed back into the queue. Returns how many; the verdict they had is remembered when
     another one comes out."""
     again = images.filter(state__in=[State.DONE, State.FAILED]).order_by()
-    count = again.update(state=State.WAITING, error="", attempts=0, setbacks=0, not_before=None, claim=None)
+    fresh = {"error": "", "attempts": 0, "setbacks": 0, "not_before": None, "claim": None}
+    count = again.update(state=State.WAITING, **fresh, request_id=logs.REQUEST.get())
     wakeups.wake_workers()
     return count

@@ -49,7 +49,7 @@ def freeze(by: User | None, note: str = "") -> DatasetVersion:
 
 
 def _usable() -> ImageQuerySet:
-    return Image.objects.reviewable().filter(label__in=CLASS_NAMES, state=State.DONE).exclude(dhash="").order_by("pk")
+    return Image.objects.trainable().filter(label__in=CLASS_NAMES, state=State.DONE).exclude(dhash="").order_by("pk")
 
 
 def _rows() -> list[Row]:

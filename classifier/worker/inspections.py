@@ -8,7 +8,7 @@ from classifier.detector.serving import bundle
 from classifier.models import Detector, Inspection, JobState, Verdict
 from classifier.models.claims import is_trouble
 from classifier.results import report
-from classifier.worker.analysis import UNEXPECTED, said_of
+from classifier.worker.analysis import UNEXPECTED, Said
 from classifier.worker.examine import examine
 
 logger = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ def _answer(inspection: Inspection, detector: Detector, loaded: bundle.LoadedDet
     started = time.perf_counter()
     with inspection.file.open("rb") as file:
         known = examine(file.read(), loaded)
-    verdict = Verdict(detector=detector, **said_of(known.judgement, time.perf_counter() - started))
+    verdict = Verdict(detector=detector, **Said(known.judgement, time.perf_counter() - started).values)
     return {
         "outcome": known.outcome,
         "decided_by": known.decided_by,

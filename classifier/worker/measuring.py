@@ -17,9 +17,9 @@ from classifier.detector.measuring.tiers import TIERS
 from classifier.detector.serving import bundle
 from classifier.detector.serving.bundle import LoadedDetector
 from classifier.detector.stats import calibration
-from classifier.detector.training.runner import Step
+from classifier.detector.training.pace import Step
 from classifier.models import Detector
-from classifier.registry import detectors
+from classifier.models.claims import is_trouble
 from classifier.worker.candidates import publish
 from classifier.worker.examine import Known, examine
 
@@ -84,7 +84,9 @@ def _tier(loaded: LoadedDetector, rows: Sequence[Row], tier: str, on_image: Step
 def _answer(loaded: LoadedDetector, path: str) -> Known | None:
     try:
         return examine(Path(path).read_bytes(), loaded)
-    except (UnreadableImage, OSError):
+    except (UnreadableImage, OSError) as error:
+        if is_trouble(error):
+            raise
         return None
 
 
@@ -101,7 +103,6 @@ def attacked(detector: Detector, rows: Sequence[Row], count: int, seed: int, sav
     views = [evaluation.views_of(row, loaded.card.preprocessing) for row in chosen]
     found = attacks.attack_report(loaded, views, evaluation.targets_of(chosen))
     if save:
-        card = detectors.revise(detector, largest_jump=found["limit"])
+        card = bundle.revise(detector.folder, largest_jump=found["limit"])
         publish(detector.folder, card.report | {"attacks": found})
-        detectors.revise(detector)
     return found

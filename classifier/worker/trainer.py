@@ -17,10 +17,10 @@ from classifier.detector.data import manifest
 from classifier.detector.errors import DetectorError
 from classifier.detector.serving import bundle
 from classifier.detector.training.batches import Config
-from classifier.detector.training.runner import Step
+from classifier.detector.training.pace import Step
 from classifier.learning import gate, versions
 from classifier.models import DatasetVersion, Detector, JobState, Measurement, RegressionCase, Start, TrainingRun
-from classifier.models.claims import is_trouble
+from classifier.models.claims import is_trouble, require_mounted
 from classifier.models.jobs import Job
 from classifier.registry import detectors
 from classifier.worker import candidates, measuring
@@ -115,7 +115,7 @@ class Listener:
 
     def epoch(self, figures: dict[str, Any]) -> None:
         if isinstance(self.job, TrainingRun):
-            epoch = {key: value for key, value in figures.items() if key not in ("epochs", "seconds")}
+            epoch = {key: value for key, value in figures.items() if key not in ("epochs", "seconds", "left")}
             kept = [old for old in self.job.history if old["epoch"] < epoch["epoch"]]
             self._write(history=[*kept, epoch])
 
@@ -127,6 +127,7 @@ class Listener:
 def train(run: TrainingRun) -> None:
     """Dataset version → candidate detector, then both it and the active one measured on the version's test images. A
     run whose worker was killed resumes from its last finished epoch, or with what is left after training."""
+    require_mounted(run.dataset.manifest)
     listener = Listener(run, "training")
     rows = versions.rows_of(run.dataset)
     folder = Detector(version=run.name).folder
@@ -171,6 +172,7 @@ def measure(row: Measurement) -> None:
 
 def measured_values(row: Measurement, on_image: Step | None) -> dict[str, Any]:
     """Scores, report and cases of a measurement. Raises DatasetError when the version has no test images left."""
+    require_mounted(row.dataset.manifest)
     test = [one for one in versions.rows_of(row.dataset) if one.split == "test"]
     there, gone = manifest.still_there(test)
     cases = list(RegressionCase.objects.usable())
