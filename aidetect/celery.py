@@ -8,6 +8,8 @@ from typing import Any
 from celery import Celery, bootsteps
 from celery.worker import state
 
+from aidetect import stopping  # noqa: F401  # listens for the signal from here on, before any child is forked
+
 logger = logging.getLogger(__name__)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aidetect.settings")
 app = Celery("aidetect")

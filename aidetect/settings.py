@@ -11,7 +11,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.contrib.messages import constants as message_levels
 
-from aidetect import env
+from aidetect import env, store_address
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 if (BASE_DIR / ".env").is_file():
@@ -26,6 +26,8 @@ TRUST_LIST = env.read(
 )
 MANIFEST = BASE_DIR / "dataset" / "manifest.csv"
 FEATURES = MEDIA_ROOT / "features"
+STORAGE = env.read("STORAGE_URL", None, store_address.EXPECTED, store_address.parse)
+SERVE_FILES = env.choice("SERVE_FILES", "app", ("app", "nginx", "signed") if STORAGE else ("app", "nginx"))
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
@@ -70,10 +72,12 @@ TRUSTED_PROXIES = env.read(
 )
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+# The one other place that pages may show pictures from, and only when an operator says so:
+_SIGNED = [STORAGE["endpoint_url"]] if STORAGE and SERVE_FILES == "signed" else []
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
-        "img-src": [SELF, "blob:", "data:"],
+        "img-src": [SELF, "blob:", "data:", *_SIGNED],
         "object-src": [NONE],
         "base-uri": [NONE],
         "form-action": [SELF],
@@ -155,6 +159,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "aidetect.middleware.trouble",
 ]
 ROOT_URLCONF = "aidetect.urls"
 WSGI_APPLICATION = "aidetect.wsgi.application"
@@ -174,7 +179,9 @@ TEMPLATES = [
     },
 ]
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": {"BACKEND": "aidetect.store.ObjectStore", "OPTIONS": STORAGE}
+    if STORAGE
+    else {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 CACHES = {

@@ -13,7 +13,16 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 if "PYTEST_XDIST_WORKER" in os.environ:  # one thread of TensorFlow for each of the processes that share the cores
     os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
 # Tests never read the developer's own data or settings.
-for name in ("SECRET_KEY", "MEDIA_ROOT", "REVIEW_SCOPE", "ALLOWED_HOSTS", "HTTPS", "REDIS_URL"):
+for name in (
+    "SECRET_KEY",
+    "MEDIA_ROOT",
+    "REVIEW_SCOPE",
+    "ALLOWED_HOSTS",
+    "HTTPS",
+    "REDIS_URL",
+    "STORAGE_URL",
+    "SERVE_FILES",
+):
     os.environ.pop(name, None)
 
 import pytest

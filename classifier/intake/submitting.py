@@ -1,17 +1,24 @@
 """Images on their way in: stored with their rows, then a worker is woken."""
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.core.files.base import File
-from django.db import IntegrityError, transaction
+from django.db import Error, IntegrityError, transaction
 
 from classifier import wakeups
 from classifier.detector.images.decoding import Header
 from classifier.models import Image, ImageQuerySet, State
+from classifier.models.claims import is_trouble
+from classifier.models.images import original_path
+from classifier.models.trouble import in_words
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -29,11 +36,30 @@ class Submission:
     created: bool
 
 
+class NotStored(Exception):
+    """The machine was in the way of an upload. sentence: for its owner; accepted: what was stored before."""
+
+    def __init__(self, error: Exception, name: str, accepted: list[Submission]) -> None:
+        super().__init__(name)
+        rest = " and what came after it" if accepted else ""
+        self.sentence = f"{in_words(error)}; {name}{rest} was not stored. Please try again in a few minutes."
+        self.accepted = accepted
+
+
 def submit_images(owner: User, files: Iterable[CheckedFile], consent: bool) -> list[Submission]:
     """Store each file with its row, or find the row of the same bytes; each in its own transaction, so that whatever
-    happens to one file, the others stay accepted."""
-    submissions = [submit(owner, checked, consent) for checked in files]
-    wakeups.wake_workers()
+    happens to one file, the others stay accepted. Raises NotStored."""
+    submissions: list[Submission] = []
+    try:
+        for checked in files:
+            submissions.append(submit(owner, checked, consent))
+    except Exception as error:
+        if not is_trouble(error):
+            raise
+        logger.exception("an upload of person %s was not stored", owner.pk)
+        raise NotStored(error, checked.name, submissions) from error
+    finally:
+        wakeups.wake_workers()
     return submissions
 
 
@@ -47,6 +73,7 @@ def submit(
         digest.update(chunk)
     same = {"owner": owner, "sha256": digest.hexdigest()}
     if image := Image.objects.filter(**same).first():
+        _bring_back(image, checked)
         return Submission(image, created=False)
     image = Image(
         **same,
@@ -58,8 +85,8 @@ def submit(
         consent=consent,
         **told,
     )
-    image.original.save(checked.name, checked.file, save=False)
     try:
+        image.original.save(checked.name, checked.file, save=False)
         with transaction.atomic():
             image.save()
             if also:
@@ -68,9 +95,24 @@ def submit(
         image.original.delete(save=False)
         return Submission(Image.objects.get(**same), created=False)
     except BaseException:
-        image.original.delete(save=False)
+        _forget(image)
         raise
     return Submission(image, created=True)
+
+
+def _forget(image: Image) -> None:
+    """Remove what was written, in part maybe, unless the row is there: a commit may fail in its answer alone."""
+    with suppress(OSError, Error):
+        if not Image.objects.filter(uuid=image.uuid).exists():
+            image.original.storage.delete(original_path(image, ""))
+
+
+def _bring_back(image: Image, checked: CheckedFile) -> None:
+    """Whoever uploads a file that the storage has lost gives it back; it is analysed again where it had failed."""
+    storage, name = image.original.storage, str(image.original.name)
+    if not storage.exists(name):
+        storage.save(name, checked.file)
+        analyse_again(Image.objects.filter(pk=image.pk, state=State.FAILED))
 
 
 def analyse_again(images: ImageQuerySet) -> int:

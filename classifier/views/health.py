@@ -12,8 +12,8 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
 from aidetect import broker
-from classifier.detector.serving.bundle import MODEL_FILE
 from classifier.models import Detector
+from classifier.registry import bundles
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ def _detector() -> str:
     detector = Detector.objects.active()
     if not detector:
         return "no detector is active"
-    return "" if (detector.folder / MODEL_FILE).is_file() else "the active detector's model is missing"
+    return "" if bundles.is_there(detector) else "the active detector's model is missing"
 
 
 CHECKS: dict[str, Callable[[], str]] = {

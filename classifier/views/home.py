@@ -56,12 +56,18 @@ def _accept(request: HttpRequest, form: UploadForm) -> str:
     """Submit the good files, leave a message for each other one; returns where to go."""
     chosen: Chosen = form.cleaned_data["images"]
     consent = form.cleaned_data.get("consent", False)
-    submissions = submitting.submit_images(cast(User, request.user), chosen.accepted, consent)
+    try:
+        submissions = submitting.submit_images(cast(User, request.user), chosen.accepted, consent)
+    except submitting.NotStored as error:
+        submissions = error.accepted
+        messages.error(request, error.sentence)
     for sentence in chosen.rejected:
         messages.error(request, sentence)
     for submission in submissions:
         if not submission.created:
             messages.info(request, f"You uploaded {submission.image.name} before; this is its result.")
+    if not submissions:
+        return resolve_url("home")
     return resolve_url(submissions[0].image if len(submissions) == 1 else "history")
 
 

@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 THREADS = 2
 HEAT = (112, 112)
 THUMBNAIL, DISPLAY = (320, 320), (1600, 1600)
+LOST = "The stored file of this picture is lost, through no fault of yours. Upload it again, and it is analysed here."
 UNEXPECTED = "Something went wrong on our side while reading this picture. Please try again."
 
 
@@ -124,11 +125,13 @@ def _prepared_or_failed(image: Image, token: uuid.UUID, coming: "Future[Prepared
     mine = Image.objects.filter(pk=image.pk, claim=token)
     try:
         # Still alive: a batch of huge pictures may outlast one claim, so all of it is renewed.
-        Image.objects.filter(claim=token).update(claimed_at=timezone.now())
+        Image.objects.filter(claim=token).renew()
         return coming.result()
-    except (UnreadableImage, FileNotFoundError) as error:
-        reason = str(error) if isinstance(error, UnreadableImage) else "the stored file is missing"
-        mine.update(state=State.FAILED, claim=None, error=f"This picture can't be analysed: {reason}.")
+    except UnreadableImage as error:
+        mine.update(state=State.FAILED, claim=None, error=f"This picture can't be analysed: {error}.")
+    except FileNotFoundError:
+        logger.error("image %s: its file %s is lost", image.pk, image.original.name)
+        mine.update(state=State.FAILED, claim=None, error=LOST)
     except Exception as error:  # the task boundary: one odd file must not hold up the others
         if is_trouble(error):
             _give_back(mine, error)

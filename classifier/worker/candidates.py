@@ -15,6 +15,7 @@ from classifier.detector.training.batches import Config
 from classifier.detector.training.runner import Progress, Step, train
 from classifier.models import Detector
 from classifier.registry import detectors
+from classifier.worker import shared_features
 
 MANIFEST_FILE = "manifest.csv"
 BASELINE: dict[str, Any] = {
@@ -55,10 +56,11 @@ def train_rows(
     rows, _ = manifest.still_there(rows)
     manifest.write(rows, folder / MANIFEST_FILE)
     extra: dict[str, Any] = {}
-    if baseline:
-        original = dataclasses.replace(config, **BASELINE, version="baseline")
-        extra["baseline"] = train(original, rows, folder / "baseline", on_epoch, on_step).card.report["overall"]
-    card = train(config, rows, folder, on_epoch, on_step).card
+    with shared_features.shared():
+        if baseline:
+            original = dataclasses.replace(config, **BASELINE, version="baseline")
+            extra["baseline"] = train(original, rows, folder / "baseline", on_epoch, on_step).card.report["overall"]
+        card = train(config, rows, folder, on_epoch, on_step).card
     publish(folder, card.report | extra)
 
 

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from classifier.detector.errors import DetectorError
-from classifier.management.arguments import version_numbered
+from classifier.management.arguments import manifest_named
 from classifier.management.progress import counter, epoch_line
 
 NETWORKS = "fusion, thumbnail, mobilenet, patch, cnn32 (the original), mobilenetv2, efficientnetv2, resnet50, convnext"
@@ -44,15 +44,14 @@ class Command(BaseCommand):
         step = counter("Training") if sys.stderr.isatty() else None  # elsewhere a line an epoch is enough
         chosen, path = {key: options[key] for key in OPTIONS}, options["manifest"]
         try:
-            if options["dataset"]:
-                path = version_numbered(options["dataset"]).manifest
-            elif options["folder"]:
+            if options["folder"] and not options["dataset"]:
                 path, skipped = candidates.manifest_of(options["folder"], name, chosen["seed"], counter("Reading"))
                 for complaint in skipped:
                     self.stderr.write(f"skipped {complaint}")
-            config = candidates.configured(path, options["architecture"], name, chosen)
             show = lambda epoch: self.stdout.write(epoch_line(epoch))  # noqa: E731
-            detector = candidates.train_candidate(config, path, options["baseline"], show, step)
+            with manifest_named(options["dataset"], path) as path:
+                config = candidates.configured(path, options["architecture"], name, chosen)
+                detector = candidates.train_candidate(config, path, options["baseline"], show, step)
         except DetectorError as error:
             raise CommandError(str(error)) from error
         report = detector.card["report"]["overall"]
