@@ -65,6 +65,8 @@ def pytest_xdist_make_scheduler(config, log):
 
 def pytest_ignore_collect(collection_path, config):
     """Files that need Keras as a whole are not even imported where no test with Keras is wanted: that takes seconds."""
+    if collection_path.name == "production":  # `make test-production`
+        return not any("production" in str(argument) for argument in config.args)
     wanted = "not keras" not in config.option.markexpr or collection_path.suffix != ".py"
     return None if wanted or not KERAS.search(collection_path.read_text()) else True
 

@@ -2,6 +2,7 @@
 program of its own: python -m tests.object_store PORT."""
 
 import contextlib
+import json
 import sys
 import threading
 import time
@@ -14,15 +15,16 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from tests.stack import free_port
 
 BUCKET, KEY, SECRET = "pictures", "test-key", "test-secret"
-CONTROL = "/-/fault"
+CONTROL, LAST = "/-/fault", "/-/last"
+"""Set the fault; ask for the last signed request, as it came here."""
 
 
 class Faulty:
-    """S3 with a fault: "500" answers so to everything, "hang" never answers; what is lost is not there any more."""
+    """S3 with a fault: "500" answers so to everything, "hang" never answers, "full" takes nothing more."""
 
     def __init__(self):
         self.s3 = DomainDispatcherApplication(create_backend_app)
-        self.fault, self.requests = "", []
+        self.fault, self.requests, self.last = "", [], {}
 
     def __call__(self, environ, start_response):
         path = environ["PATH_INFO"]
@@ -30,11 +32,19 @@ class Faulty:
             self.fault = parse_qs(environ["QUERY_STRING"]).get("is", [""])[0]
             start_response("204 No Content", [])
             return []
+        if path == LAST:
+            start_response("200 OK", [("Content-Type", "application/json")])
+            return [json.dumps(self.last).encode()]
         self.requests.append((environ["REQUEST_METHOD"], path))
+        if environ["REQUEST_METHOD"] == "GET" and "X-Amz-Signature" in environ["QUERY_STRING"]:
+            self.last = {"path": path, "query": environ["QUERY_STRING"], "host": environ["HTTP_HOST"]}
         if self.fault == "hang":
             until = time.monotonic() + 300
             while self.fault == "hang" and time.monotonic() < until:
                 time.sleep(0.1)
+        if self.fault == "full" and environ["REQUEST_METHOD"] in ("PUT", "POST"):
+            start_response("507 Insufficient Storage", [("Content-Type", "application/xml")])
+            return [b"<Error><Code>XMinioStorageFull</Code><Message>The disk is full</Message></Error>"]
         if self.fault == "500":
             start_response("500 Internal Server Error", [("Content-Length", "0")])
             return []
