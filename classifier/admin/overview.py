@@ -1,7 +1,5 @@
 """The drift page, reachable from the administration's start."""
 
-from typing import Any
-
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -15,7 +13,7 @@ def drift_view(request: HttpRequest) -> HttpResponse:
     """Verdicts by week and detector, and accuracy as far as a random sample tells."""
     if not may_see_images(request.user):
         raise PermissionDenied
-    context: dict[str, Any] = {
+    context: dict[str, object] = {
         **admin.site.each_context(request),
         "title": "Drift",
         "rows": drift.by_week(),

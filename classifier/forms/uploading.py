@@ -111,7 +111,7 @@ class UploadForm(forms.Form):
         )
 
     @property
-    def limits(self) -> dict[str, Any]:
+    def limits(self) -> dict[str, object]:
         """The limits in words and figures, for the page and its script."""
         return {
             "formats": FORMATS_IN_WORDS,

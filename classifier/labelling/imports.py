@@ -22,7 +22,7 @@ from classifier.intake import submitting
 from classifier.intake.checks import clean_name, limits, size_in_words
 from classifier.intake.submitting import CheckedFile
 from classifier.labelling import ground_truth
-from classifier.models import GroundTruth, Image, ImportBatch, JobState
+from classifier.models import GroundTruth, Image, ImportBatch, JobState, Progress
 from classifier.models.claims import is_trouble, require_mounted
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ def start(owner: User, license: str, source: str = "", archive: Any = None, fold
     if archive is not None:
         batch.archive.save("import.zip", archive, save=False)
     try:
-        batch.progress = {"total": len(_entries_in(open_collection(_place_of(batch))))}
+        batch.progress = Progress(total=len(_entries_in(open_collection(_place_of(batch)))))
     except DatasetError:
         if batch.archive:
             batch.archive.delete(save=False)
@@ -180,7 +180,7 @@ def _checked(place: Collection, entry: Entry) -> CheckedFile:
 def _count(batch: ImportBatch, added: int = 0, duplicates: int = 0, complaint: str = "") -> None:
     """One more picture is dealt with. attempts: the next one has all of its attempts. Raises Cancelled."""
     cursor = batch.cursor + 1
-    values: dict[str, Any] = {
+    values: dict[str, object] = {
         "cursor": cursor,
         "progress": {**batch.progress, "done": cursor},
         "attempts": 1,

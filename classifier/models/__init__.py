@@ -20,7 +20,7 @@ from classifier.models.exchanges import Dispute, Label, Share, Tag
 from classifier.models.findings import Evidence, Verdict
 from classifier.models.images import Image, ImageQuerySet, Viewer, may_see_images, original_path, remove_files
 from classifier.models.imports import Comparison, HashKey, ImportBatch, Kinship, Signature
-from classifier.models.jobs import Job
+from classifier.models.jobs import Job, Progress
 from classifier.models.training import Measurement, Promotion, RegressionCase, Rescoring, TrainingRun
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "LabelKind",
     "Measurement",
     "Outcome",
+    "Progress",
     "Promotion",
     "Reason",
     "RegressionCase",

@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from classifier.models.choices import DecidedBy, GroundTruth, Outcome, State
-from classifier.models.claims import Work, WorkQuerySet
+from classifier.models.claims import Values, Work, WorkQuerySet
 
 Viewer = AbstractBaseUser | AnonymousUser
 HUGE = 20_000_000
@@ -201,7 +201,7 @@ class Image(Work):
         return reverse("image", args=[self.uuid])
 
     @classmethod
-    def given_up(cls) -> dict[str, Any]:
+    def given_up(cls) -> Values:
         return {"state": State.FAILED, "error": INTERRUPTED}
 
     @property

@@ -14,7 +14,7 @@ from classifier.models.claims import Work, WorkQuerySet
 from classifier.models.datasets import DatasetVersion
 from classifier.models.detectors import Detector
 from classifier.models.images import Image
-from classifier.models.jobs import Job
+from classifier.models.jobs import Job, Progress
 
 
 class TrainingRun(Job):
@@ -47,7 +47,8 @@ class TrainingRun(Job):
     @property
     def seconds_left(self) -> float | None:
         """By the pace so far, None as long as there is none to go by."""
-        done, total, seconds = (self.progress.get(key) or 0 for key in ("done", "total", "seconds"))
+        progress: Progress = self.progress
+        done, total, seconds = progress.get("done") or 0, progress.get("total") or 0, progress.get("seconds") or 0
         return seconds / done * (total - done) if done and self.state == JobState.RUNNING else None
 
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -13,11 +13,23 @@ from django.utils import timezone
 from classifier import wakeups
 from classifier.detector.errors import BundleError
 from classifier.detector.serving import bundle
+from classifier.detector.stats.measured import Bin, Report, Training
 from classifier.models import Detector, Image, Promotion, Rescoring
 
 CHOICES = "choices.json"
 INSTALLED = "came with the code"
 """The reason in the log when no person decided."""
+
+
+class PageCard(TypedDict):
+    """What the pages show of a bundle: the row's copy of a part of its card."""
+
+    training: Training
+    report: Report
+    parameters: int
+    fake_below: float
+    real_above: float
+    reliability: list[Bin]
 
 
 def register(folder: Path, shipped: bool = False) -> Detector:
@@ -41,8 +53,7 @@ def revise(folder: Path, **changes: Any) -> bundle.Card:
     return card
 
 
-def _page_card(card: bundle.Card) -> dict[str, Any]:
-    """What the pages show of a bundle."""
+def _page_card(card: bundle.Card) -> PageCard:
     return {
         "training": card.training,
         "report": card.report,

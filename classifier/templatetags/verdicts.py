@@ -1,5 +1,6 @@
 """Words, icons and figures of a verdict."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import template
@@ -9,6 +10,7 @@ from django.utils.safestring import SafeString
 
 from classifier.intake.checks import size_in_words
 from classifier.models import DecidedBy, Image
+from classifier.provenance.evidence import Details
 from classifier.results.report import visible
 
 register = template.Library()
@@ -98,7 +100,7 @@ def kind_words(kind: str) -> str:
 
 
 @register.filter
-def detail_lines(details: dict[str, Any], is_owner: bool = False) -> list[tuple[str, str]]:
+def detail_lines(details: Details, is_owner: bool = False) -> list[tuple[str, str]]:
     """Names and texts of details; a place and a time only for the owner."""
     lines = []
     for key, value in visible(details, is_owner).items():
@@ -158,7 +160,7 @@ def times_hundred(share: float) -> str:
 
 
 @register.filter
-def lookup(values: dict[str, Any] | None, key: str) -> Any:
+def lookup(values: Mapping[str, object] | None, key: str) -> object:
     return (values or {}).get(key)
 
 

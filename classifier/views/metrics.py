@@ -1,12 +1,11 @@
 """How good the active detector is, with its plots."""
 
-from typing import Any
-
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from classifier.detector.measuring import model_card, plots
+from classifier.detector.stats.measured import DecidedKey, Report
 from classifier.models import Detector
 
 HEADLINE = (
@@ -22,21 +21,25 @@ PLOTS = (
 )
 
 
+TOLD: tuple[DecidedKey, ...] = ("real_called_fake", "fake_called_real", "share")
+
+
 def plots_of(detector: Detector) -> list[tuple[str, str, str]]:
     """Those plots that the detector's own report has figures for."""
     return [plot for plot in PLOTS if plots.draw(detector.card.get("report", {}), plot[0])]
 
 
-def everybody(report: dict[str, Any]) -> list[str]:
+def everybody(report: Report) -> list[str]:
     """What the figures mean, without any of their names; from the strictest test that there is."""
-    figures = (report.get("headline") or {}).get("decided") or report.get("decided") or {}
-    if not {"real_called_fake", "fake_called_real", "share"} <= figures.keys():
+    headline = report.get("headline")
+    decided = headline["decided"] if headline else report.get("decided")
+    accused, missed, share = (decided.get(key) if decided else None for key in TOLD)
+    if accused is None or missed is None or share is None:
         return []
-    wrong, missed = _of_hundred(figures["real_called_fake"]), _of_hundred(figures["fake_called_real"])
     return [
-        f"Of 100 real photographs, {wrong} are wrongly called AI-generated.",
-        f"Of 100 AI-generated pictures, {missed} are wrongly called real photographs.",
-        f"Of 100 pictures, {_of_hundred(1 - figures['share'])} get no answer but “inconclusive”, instead of a guess.",
+        f"Of 100 real photographs, {_of_hundred(accused)} are wrongly called AI-generated.",
+        f"Of 100 AI-generated pictures, {_of_hundred(missed)} are wrongly called real photographs.",
+        f"Of 100 pictures, {_of_hundred(1 - share)} get no answer but “inconclusive”, instead of a guess.",
     ]
 
 

@@ -4,23 +4,44 @@ import io
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, final
 
 from PIL import Image as Picture
 from PIL import ImageOps
 
 from classifier.detector.errors import UnreadableImage
 from classifier.detector.images.decoding import read_rgb
+from classifier.detector.labels import Outcome
 from classifier.detector.serving import heat_map
 from classifier.intake import checks
 from classifier.models import Detector
+from classifier.provenance.evidence import Told
 from classifier.worker.analysis import DISPLAY, exceeds
 from classifier.worker.examine import examine
 from classifier.worker.loop import load
 
 
-def classify_files(detector: Detector, paths: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """One result a path. The keys are a contract that other programs rely on."""
+@final
+class Result(TypedDict):
+    """What is known about a file. The keys are a contract that other programs rely on; see docs/commands.md."""
+
+    path: str
+    verdict: Outcome
+    score: float
+    detector: str
+    milliseconds: float
+    decided_by: str
+    evidence: list[Told]
+
+
+@final
+class Unread(TypedDict):
+    path: str
+    error: str
+
+
+def classify_files(detector: Detector, paths: Iterable[str]) -> Iterator[Result | Unread]:
+    """One result a path."""
     loaded = load(detector)
     for path in paths:
         started = time.perf_counter()

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from classifier.detector.stats.classification import (
     summary,
     wilson,
 )
+from classifier.detector.stats.measured import Decided, GeneratorFigures, Report, SourceFigures
 
 HEADLINE = ("accuracy", "precision", "recall", "f1", "balanced_accuracy", "auroc", "fakes_found", "brier")
 Edges = float | Floats
@@ -66,7 +66,7 @@ def predict_logits(
     return np.concatenate(logits) if logits else np.zeros(0)
 
 
-def report(rows: Sequence[Row], scores: Floats, fake_below: Edges, real_above: Edges) -> dict[str, Any]:
+def report(rows: Sequence[Row], scores: Floats, fake_below: Edges, real_above: Edges) -> Report:
     """Everything the metrics page and the model card show, as plain JSON values. Raises DatasetError for no rows."""
     if not rows:
         raise DatasetError("expected at least one image to measure on; the manifest has none in this split")
@@ -88,21 +88,20 @@ def report(rows: Sequence[Row], scores: Floats, fake_below: Edges, real_above: E
     }
 
 
-def three_way(targets: Ints, scores: Floats, fake_below: Edges, real_above: Edges) -> dict[str, float | None]:
-    """Verdicts with abstentions: share decided, accuracy of those, and both errors as shares of a class."""
+def three_way(targets: Ints, scores: Floats, fake_below: Edges, real_above: Edges) -> Decided:
+    """Verdicts with abstentions."""
     fake, real = scores < fake_below, scores > real_above
     decided, right = fake | real, np.where(targets == 1, real, fake)
-    mean = {
-        "share": decided,
-        "accuracy": right[decided],
-        "real_called_fake": fake[targets == 1],
-        "fake_called_real": real[targets == 0],
+    return {
+        "share": share(decided),
+        "accuracy": share(right[decided]),
+        "real_called_fake": share(fake[targets == 1]),
+        "fake_called_real": share(real[targets == 0]),
     }
-    return {name: share(values) for name, values in mean.items()}
 
 
-def per_source(rows: Sequence[Row], scores: Floats, fake_below: Edges) -> Iterator[dict[str, Any]]:
-    """One dict a source: n by class, accuracy with its Wilson interval; AUROC and balanced accuracy where both classes
+def per_source(rows: Sequence[Row], scores: Floats, fake_below: Edges) -> Iterator[SourceFigures]:
+    """For each source: n by class, accuracy with its Wilson interval; AUROC and balanced accuracy where both classes
     are there; the share of its REAL images called FAKE by the three-way verdict."""
     targets = targets_of(rows)
     called_fake = scores < fake_below
@@ -117,13 +116,15 @@ def per_source(rows: Sequence[Row], scores: Floats, fake_below: Edges) -> Iterat
             "real": int(np.sum(targets[here] == 1)),
             "fake": int(np.sum(targets[here] == 0)),
             "interval": [clean(edge) for edge in wilson(hits, int(here.sum()))],
-            **{name: clean(values[name]) for name in ("accuracy", "balanced_accuracy", "auroc")},
+            "accuracy": clean(values["accuracy"]),
+            "balanced_accuracy": clean(values["balanced_accuracy"]),
+            "auroc": clean(values["auroc"]),
             "real_called_fake": share(called_fake[here & (targets == 1)]),
         }
 
 
-def per_generator(rows: Sequence[Row], scores: Floats, fake_below: Edges) -> Iterator[dict[str, Any]]:
-    """One dict a generator (named subset of FAKE in a source): n, the share scored below 0.5 with its Wilson interval,
+def per_generator(rows: Sequence[Row], scores: Floats, fake_below: Edges) -> Iterator[GeneratorFigures]:
+    """For each generator (named subset of FAKE in a source): n, the share scored below 0.5 with its Wilson interval,
     the share called FAKE by the three-way verdict."""
     names = np.array([f"{row.source} / {row.subset}" if row.label == "FAKE" and row.subset else "" for row in rows])
     called_fake = scores < fake_below
@@ -144,7 +145,7 @@ def share(values: np.ndarray) -> float | None:
     return clean(float(values.mean()) if len(values) else math.nan)
 
 
-def markdown(measured: dict[str, Any], title: str) -> str:
+def markdown(measured: Report, title: str) -> str:
     """A report as Markdown: headline figures with 95 % intervals, then one row a source."""
     lines = [
         f"# {title}",
@@ -168,8 +169,8 @@ def markdown(measured: dict[str, Any], title: str) -> str:
         ]
         lines.append("| --- " * 7 + "|")
         for name, tier in tiers.items():
-            figures = [tier["auroc"], tier["balanced_accuracy"], *tier["decided"].values()]
-            lines.append(f"| {name} | {' | '.join(str(figure) for figure in figures)} |")
+            cells = map(str, [tier["auroc"], tier["balanced_accuracy"], *tier["decided"].values()])
+            lines.append(f"| {name} | {' | '.join(cells)} |")
     decided = measured["decided"]
     lines += [
         "",
@@ -182,13 +183,13 @@ def markdown(measured: dict[str, Any], title: str) -> str:
     for row in measured["sources"]:
         low, high = row["interval"]
         figures = [row["accuracy"], f"{low} – {high}", row["balanced_accuracy"], row["auroc"], row["real_called_fake"]]
-        cells = ["–" if cell is None else str(cell) for cell in figures]
-        lines.append(f"| {row['source']} | {row['real']} | {row['fake']} | {' | '.join(cells)} |")
+        told = " | ".join("–" if figure is None else str(figure) for figure in figures)
+        lines.append(f"| {row['source']} | {row['real']} | {row['fake']} | {told} |")
     if generators := measured["generators"]:
         lines += ["", "| generator | n | scored AI | 95 % interval | called AI |", "| --- " * 5 + "|"]
-        for row in generators:
-            figures = [row["n"], row["found"], " – ".join(str(edge) for edge in row["interval"]), row["called_fake"]]
-            lines.append(f"| {row['generator']} | {' | '.join(str(figure) for figure in figures)} |")
+        for one in generators:
+            between = " – ".join(map(str, one["interval"]))
+            lines.append(f"| {one['generator']} | {one['n']} | {one['found']} | {between} | {one['called_fake']} |")
     return "\n".join(lines) + "\n"
 
 
