@@ -18,17 +18,19 @@ if (BASE_DIR / ".env").is_file():
     environ.Env.read_env(BASE_DIR / ".env")
 
 # --- Places -----------------------------------------------------------------------------------------------------------
-RUN_DIR = env.read("RUN_DIR", BASE_DIR / ".run", "a folder for sockets, the cache and the secret key", Path).absolute()
-MEDIA_ROOT = env.read("MEDIA_ROOT", BASE_DIR / "media", "a folder for uploads and trained detectors", Path).absolute()
+DATA_DIR = env.read("DATA_DIR", BASE_DIR, "a folder for everything that is stored", Path).absolute()
+RUN_DIR = env.read("RUN_DIR", DATA_DIR / ".run", "a folder for sockets, the cache and the secret key", Path).absolute()
+MEDIA_ROOT = env.read("MEDIA_ROOT", DATA_DIR / "media", "a folder for uploads and trained detectors", Path).absolute()
 SHIPPED_DETECTORS = BASE_DIR / "classifier" / "shipped"
 TRUST_LIST = env.read(
     "TRUST_LIST", BASE_DIR / "classifier" / "provenance" / "trust", "a folder of PEM files of trusted signers", Path
 )
-MANIFEST = BASE_DIR / "dataset" / "manifest.csv"
+MANIFEST = DATA_DIR / "dataset" / "manifest.csv"
 FEATURES = MEDIA_ROOT / "features"
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = DATA_DIR / "staticfiles"
+PAGES = BASE_DIR if (BASE_DIR / "templates").is_dir() else BASE_DIR / "aidetect"  # installed, they are in the package
+STATICFILES_DIRS = [PAGES / "static"]
 
 
 def _secret_key() -> str:
@@ -62,12 +64,14 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 NO_PROXIES: list[IPv4Network | IPv6Network] = []
-TRUSTED_PROXIES = env.read(
-    "TRUSTED_PROXIES",
-    NO_PROXIES,
-    "addresses or networks such as 10.0.0.0/8, separated by commas",
-    lambda value: [ip_network(word.strip()) for word in value.split(",")],
-)
+NETWORKS = "addresses or networks such as 10.0.0.0/8, separated by commas"
+
+
+def _networks(value: str) -> list[IPv4Network | IPv6Network]:
+    return [ip_network(word.strip()) for word in value.split(",")]
+
+
+TRUSTED_PROXIES = env.read("TRUSTED_PROXIES", NO_PROXIES, NETWORKS, _networks)
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
@@ -87,6 +91,14 @@ MAX_IMPORT_MB = env.number("MAX_IMPORT_MB", 2000, 1, 1_000_000)
 MAX_MEGAPIXELS = env.number("MAX_MEGAPIXELS", 200, 0.001, 500)
 SMALLEST_SIDE = env.integer("SMALLEST_SIDE", 32, 1, 4096)
 MAX_FILES = env.integer("MAX_FILES", 20, 1, 200)
+MAX_BATCH_FILES = env.integer("MAX_BATCH_FILES", 2000, 1, 100_000)
+MAX_BATCH_MB = env.number("MAX_BATCH_MB", 2000, 0.001, 1_000_000)
+GUEST_CHECKS = env.boolean("GUEST_CHECKS", True)
+GUEST_CHECKS_PER_HOUR = env.integer("GUEST_CHECKS_PER_HOUR", 10, 1, 100_000)
+MAX_REQUEST_MB = env.number("MAX_REQUEST_MB", 500, 0.001, 1_000_000)
+UPLOADS_PER_HOUR = env.integer("UPLOADS_PER_HOUR", 0, 0, 1_000_000)
+STORAGE_MB = env.integer("STORAGE_MB", 0, 0, 1_000_000_000)
+API_PER_MINUTE = env.integer("API_PER_MINUTE", 120, 1, 100_000)
 RETENTION_DAYS = env.integer("RETENTION_DAYS", 0, 0, 36500)
 DETECTOR = env.choice("DETECTOR", "thorough", ("thorough", "quick"))
 SHARE_DAYS = env.integer("SHARE_DAYS", 30, 1, 3650)
@@ -136,26 +148,32 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "crispy_forms",
     "crispy_bootstrap5",
     "django_htmx",
     "csp",
+    "ninja",
 ]
 MIDDLEWARE = [
     "aidetect.middleware.request_id",
-    "aidetect.middleware.health",
     "aidetect.middleware.client_address",
+    "aidetect.middleware.health",
+    "classifier.api.problems.everywhere",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "classifier.views.doorway.BoundedBody",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "classifier.views.doorway.keep_no_copy",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "classifier.views.doorway.staff_second_factor",
 ]
 ROOT_URLCONF = "aidetect.urls"
 WSGI_APPLICATION = "aidetect.wsgi.application"
@@ -163,7 +181,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [PAGES / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -183,6 +201,7 @@ CACHES = {
         # Shared by the web processes and alive without Redis: allauth counts log-in attempts in it.
         "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
         "LOCATION": RUN_DIR / "cache",
+        "OPTIONS": {"MAX_ENTRIES": 2000},
     }
 }
 
@@ -210,7 +229,7 @@ def _mail(url: str) -> dict[str, object]:
 DATABASES = {
     "default": env.read(
         "DATABASE_URL",
-        _database(f"sqlite:///{BASE_DIR / 'db.sqlite3'}"),
+        _database(f"sqlite:///{DATA_DIR / 'db.sqlite3'}"),
         "sqlite:////absolute/path or postgres://user:password@host/name",
         _database,
     )
@@ -233,16 +252,33 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
-ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_PREVENT_ENUMERATION = "strict"  # sign-up and password reset answer alike, whether an address is known or not
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+SIGNUP = env.choice("SIGNUP", "open", ("open", "invited", "closed"))
 ACCOUNT_LOGOUT_REDIRECT_URL = "home"
 ACCOUNT_SESSION_REMEMBER = True
-ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key"}
+ACCOUNT_RATE_LIMITS = {
+    "login_failed": "10/m/ip,5/5m/key",
+    "reauthenticate": "5/5m/user",  # whatever else asks for the password of somebody who is signed in
+    "change_password": "5/5m/user",
+}
 ACCOUNT_ADAPTER = "classifier.accounts.adapter.AccountAdapter"
+STAFF_SECOND_FACTOR = env.boolean("STAFF_SECOND_FACTOR", False)
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_FORMS = {"add_webauthn": "classifier.forms.second_step.AddKeyForm"}
+MFA_TOTP_ISSUER = "aidetect"
+MFA_TOTP_TOLERANCE = 1
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS  # on this machine itself, the only one where browsers allow that
 
 _MAIL = env.read("EMAIL_URL", _mail("consolemail://"), "consolemail:// or smtp+tls://user:password@host:587", _mail)
-EMAIL_BACKEND = _MAIL["EMAIL_BACKEND"]
+EMAIL_BACKEND = str(_MAIL["EMAIL_BACKEND"])
 EMAIL_HOST, EMAIL_PORT = _MAIL.get("EMAIL_HOST", "localhost"), _MAIL.get("EMAIL_PORT", 25)
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _MAIL.get("EMAIL_HOST_USER", ""), _MAIL.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_TIMEOUT = 10
+EMAIL_IS_SENT = not EMAIL_BACKEND.endswith("console.EmailBackend")
+ACCOUNT_EMAIL_VERIFICATION = "mandatory" if EMAIL_IS_SENT else "none"  # who can't get an e-mail can't confirm one
+MFA_ALLOW_UNVERIFIED_EMAIL = not EMAIL_IS_SENT
 EMAIL_USE_TLS, EMAIL_USE_SSL = _MAIL.get("EMAIL_USE_TLS", False), _MAIL.get("EMAIL_USE_SSL", False)
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "aidetect@localhost", "an e-mail address")
 
@@ -260,6 +296,8 @@ ERROR_MAIL = env.words("ERROR_MAIL", [], "e-mail addresses, separated by commas"
 ADMINS = [(address, address) for address in ERROR_MAIL]
 EMAIL_SUBJECT_PREFIX = "[aidetect] "
 LOGGING = logs.configuration(LOG_FORMAT, mail=bool(ADMINS))
+METRICS_TOKEN = env.text("METRICS_TOKEN", "", "a long random text")
+METRICS_FROM = env.read("METRICS_FROM", NO_PROXIES, NETWORKS, _networks)
 SENTRY_DSN = env.text("SENTRY_DSN", "", "the address of a Sentry project")
 if SENTRY_DSN:
     logs.report_to_sentry(SENTRY_DSN)

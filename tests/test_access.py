@@ -33,6 +33,8 @@ OWN_PAGES = {
     "compare": "get",
     "history_delete": "post",
     "history_again": "post",
+    "history_tag": "post",
+    "history_untag": "post",
     "my_data": "post",
     "delete_account": "get",
 }

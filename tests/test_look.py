@@ -81,7 +81,7 @@ def test_nothing_is_fetched_from_elsewhere():
 def test_templates_have_no_inline_scripts_or_styles():
     for path in ROOT.glob("templates/**/*.html"):
         text = path.read_text()
-        assert not re.search(r"<script(?![^>]*\bsrc=)", text), path
+        assert not re.search(r'<script(?![^>]*\b(?:src=|type="application/json"))', text), path  # JSON is no script
         assert not re.search(r"<style|\sstyle=|\son[a-z]+=", text), path
 
 
@@ -102,6 +102,13 @@ def test_a_button_that_deletes_is_readable_in_a_menu_too(name):
     plain = CSS.index(".menu .sheet button {")
     own = re.search(r"\.menu \.sheet button\.btn-danger[^{]*\{([^}]*)\}", CSS)
     assert own.start() > plain and "background: var(--danger)" in own[1] and "color: var(--on-danger)" in own[1]
+
+
+@pytest.mark.parametrize("name", ["light", "dark"])
+def test_the_colour_of_a_warning_is_that_of_its_theme(name):
+    own = r"\n\.evidence\.warning" if name == "light" else r'\n\[data-bs-theme="dark"\] \.evidence\.warning'
+    [tone] = re.findall(own + r" \{ --tone: (#[0-9a-f]{6}); \}", CSS)
+    assert contrast(tone, theme(name)["raised"]) >= 4.5
 
 
 def test_there_is_a_favicon_for_each_verdict():

@@ -2,11 +2,14 @@
 
 import re
 
+import pytest
+
 from classifier.models import Detector
+from tests.responses import squeezed
 
 
 def test_the_three_figures_of_the_original_project_and_the_sources(as_alice, detector):
-    page = as_alice.get("/metrics/").content.decode()
+    page = squeezed(as_alice.get("/metrics/"))
     report = detector.card["report"]
     for name in ("accuracy", "precision", "recall"):
         assert f"{round(report['overall'][name] * 100)}%" in page
@@ -25,6 +28,19 @@ def test_the_tiers_are_shown(as_alice, detector):
     for name, tier in detector.card["report"]["tiers"].items():
         assert f'<th scope="row">{name}</th><td>{tier["auroc"]:.2f}</td>' in page
     assert {"web", "hard"} <= set(detector.card["report"]["tiers"])
+
+
+def test_kinds_of_photographs_and_generators_are_shown_with_what_they_were_called(as_alice, detector):
+    kinds = [{"photographs": "phone / fruit", "n": 49, "called_fake": 0.02, "interval": [0, 0.1], "called_real": 0.9}]
+    made = {"n": 40, "found": 0.9, "interval": [0.8, 0.95], "called_fake": 0.65, "called_real": 0.05}
+    made = [{"generator": "pairs / gpt-image", **made}, {"generator": "tiny", **made, "n": 9}]
+    card = {**detector.card, "report": {**detector.card["report"], "photographs": kinds, "generators": made}}
+    Detector.objects.update(card=card)
+    page = " ".join(as_alice.get("/metrics/").content.decode().split())
+    row = '<th scope="row">{}</th><td>{}</td><td>{}</td> <td>{}</td><td>{}</td>'
+    assert row.format("phone / fruit", 49, "2%", "8%", "90%") in page
+    assert row.format("pairs / gpt-image", 40, "65%", "30%", "5%") in page
+    assert "tiny" not in page
 
 
 def test_attacks_are_shown(as_alice, detector):
@@ -64,6 +80,7 @@ def test_the_shipped_bundle_is_complete_and_honest(detector):
     assert sum(path.stat().st_size for path in folder.iterdir()) < 30e6
 
 
+@pytest.mark.keras
 def test_the_thorough_bundle_is_complete_and_honest(settings):
     from classifier.detector.networks import encoder_file
     from classifier.detector.serving import bundle
@@ -117,3 +134,18 @@ def test_a_report_without_those_figures_has_no_such_sentences(client, detector):
     Detector.objects.update(card={**detector.card, "report": {**report, "decided": {"share": 0.5, "accuracy": 0.6}}})
     page = client.get("/metrics/")
     assert page.status_code == 200 and "In plain words" not in page.content.decode()
+
+
+def test_two_pictures_of_a_hundred_dots_say_the_same_as_the_sentences(client, detector):
+    figures = detector.card["report"]["headline"]["decided"]
+    first = squeezed(client.get("/metrics/")).split("For experts")[0]
+    assert first.count('<svg class="hundred" ') == 2 and "Of 100 AI-generated pictures" in first
+    for kind, other, key in (("REAL", "FAKE", "real_called_fake"), ("FAKE", "REAL", "fake_called_real")):
+        drawn = first.split('<svg class="hundred" ')[1 if kind == "REAL" else 2].split("</svg>")[0]
+        assert drawn.count(f'class="part {other} wrong"') == round(100 * figures[key])
+        assert drawn.count('class="part') == 100
+
+
+def test_wide_tables_scroll_and_can_be_reached_by_keyboard(client, detector):
+    page = squeezed(client.get("/metrics/"))
+    assert page.count("<table") == page.count('<div class="scroll" tabindex="0" role="region" aria-label="') > 3

@@ -48,7 +48,9 @@ class Sampled(TypedDict):
 def by_week(weeks: int = WEEKS) -> list[Week]:
     """The weeks of each detector, newest first."""
     since = timezone.now() - timedelta(weeks=weeks)
-    verdicts = Verdict.objects.filter(created_at__gte=since).annotate(week=TruncWeek("created_at")).order_by()
+    verdicts = (
+        Verdict.objects.filter(created_at__gte=since, image__guest="").annotate(week=TruncWeek("created_at")).order_by()
+    )
     disputed = Exists(Dispute.objects.filter(image=OuterRef("image"), created_at__gte=OuterRef("created_at")))
     keys = verdicts.annotate(verdict_label=F("image__label")).values("week", "detector__version")
     rows = keys.annotate(

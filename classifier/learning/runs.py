@@ -14,7 +14,6 @@ from classifier.models import (
     Detector,
     JobState,
     Measurement,
-    Progress,
     Start,
     TrainingRun,
 )
@@ -86,11 +85,10 @@ class Status(TypedDict):
 
 
 def status_of(run: TrainingRun) -> Status:
-    progress: Progress = run.progress
-    done, total = progress.get("done", 0), progress.get("total", 0)
+    phase = run.progress.get("phase", "")
     return {
         "run": run,
-        "phase": progress.get("phase", ""),
-        "share": done / total if total else None,
-        "seen": f"{run.state}-{len(run.history)}-{progress.get('phase', '')}-{done}",
+        "phase": phase,
+        "share": run.share_done,
+        "seen": f"{run.state}-{len(run.history)}-{phase}-{run.progress.get('done', 0)}",
     }

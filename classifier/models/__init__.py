@@ -1,5 +1,7 @@
 """The rows. They are the truth: the broker carries wake-ups only."""
 
+from classifier.models.allowances import Allowance, Received
+from classifier.models.batches import Batch, BatchItem, BatchShare
 from classifier.models.choices import (
     Architecture,
     Category,
@@ -20,11 +22,18 @@ from classifier.models.exchanges import Dispute, Label, Share, Tag
 from classifier.models.findings import Evidence, Verdict
 from classifier.models.images import Image, ImageQuerySet, Viewer, may_see_images, original_path, remove_files
 from classifier.models.imports import Comparison, HashKey, ImportBatch, Kinship, Signature
+from classifier.models.inspections import Inspection
+from classifier.models.invitations import Invitation
 from classifier.models.jobs import Job, Progress
+from classifier.models.tokens import KeyedCall, Scope, Token
 from classifier.models.training import Measurement, Promotion, RegressionCase, Rescoring, TrainingRun
 
 __all__ = [
+    "Allowance",
     "Architecture",
+    "Batch",
+    "BatchItem",
+    "BatchShare",
     "Category",
     "Claim",
     "Comparison",
@@ -40,8 +49,11 @@ __all__ = [
     "Image",
     "ImageQuerySet",
     "ImportBatch",
+    "Inspection",
+    "Invitation",
     "Job",
     "JobState",
+    "KeyedCall",
     "Kinship",
     "Label",
     "LabelKind",
@@ -50,13 +62,16 @@ __all__ = [
     "Progress",
     "Promotion",
     "Reason",
+    "Received",
     "RegressionCase",
     "Rescoring",
+    "Scope",
     "Share",
     "Signature",
     "Start",
     "State",
     "Tag",
+    "Token",
     "TrainingRun",
     "Verdict",
     "Viewer",

@@ -1,11 +1,11 @@
 """What people say about an image and to whom it is shown: labels, disputes, tags, shares."""
 
 import secrets
+from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Lower
 from django.urls import reverse
 from django.utils import timezone
 
@@ -59,13 +59,15 @@ class Dispute(models.Model):
 
 
 class Tag(models.Model):
-    """A word of one person's for their own images; one way of writing it, whatever its capitals."""
+    """A word of one person's for their own images. key: the word without its capitals, casefolded by Python, because
+    databases differ in that."""
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="tags")
     name = models.CharField(max_length=40)
+    key = models.CharField(max_length=120, editable=False)
 
     class Meta:
-        constraints = [models.UniqueConstraint(Lower("name"), "owner", name="one_tag_per_owner_and_word")]
+        constraints = [models.UniqueConstraint(fields=["owner", "key"], name="one_tag_per_owner_and_word")]
         ordering = ["name"]
 
     def __str__(self) -> str:
@@ -76,24 +78,30 @@ def new_token() -> str:
     return secrets.token_urlsafe(24)
 
 
-class ShareQuerySet(models.QuerySet["Share"]):
-    def open(self) -> "ShareQuerySet":
+class LinkQuerySet(models.QuerySet[Any]):
+    def open(self) -> Self:
         return self.filter(revoked_at=None, expires_at__gt=timezone.now())
 
 
-class Share(models.Model):
-    """A link that shows the report of one image to whoever has it, until it expires or is revoked."""
+class Link(models.Model):
+    """A secret address that ends."""
 
-    image = models.ForeignKey(Image, models.CASCADE, related_name="shares")
     token = models.CharField(max_length=40, unique=True, default=new_token, editable=False)
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
 
-    objects = ShareQuerySet.as_manager()
+    objects = LinkQuerySet.as_manager()
 
     class Meta:
+        abstract = True
         ordering = ["-id"]
+
+
+class Share(Link):
+    """A link that shows the report of one image to whoever has it, until it expires or is revoked."""
+
+    image = models.ForeignKey(Image, models.CASCADE, related_name="shares")
 
     def __str__(self) -> str:
         return f"share of {self.image_id}, until {self.expires_at:%Y-%m-%d}"

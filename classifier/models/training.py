@@ -9,12 +9,12 @@ from django.db import models
 from django.utils import timezone
 
 from classifier.detector.labels import CLASS_NAMES
-from classifier.models.choices import Architecture, JobState, Start
+from classifier.models.choices import Architecture, Start
 from classifier.models.claims import Work, WorkQuerySet
 from classifier.models.datasets import DatasetVersion
 from classifier.models.detectors import Detector
 from classifier.models.images import Image
-from classifier.models.jobs import Job, Progress
+from classifier.models.jobs import Job
 
 
 class TrainingRun(Job):
@@ -43,13 +43,6 @@ class TrainingRun(Job):
 
     def __str__(self) -> str:
         return self.name
-
-    @property
-    def seconds_left(self) -> float | None:
-        """By the pace so far, None as long as there is none to go by."""
-        progress: Progress = self.progress
-        done, total, seconds = progress.get("done") or 0, progress.get("total") or 0, progress.get("seconds") or 0
-        return seconds / done * (total - done) if done and self.state == JobState.RUNNING else None
 
 
 class Measurement(Job):

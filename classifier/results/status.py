@@ -210,7 +210,9 @@ class Status:
     @property
     def troubles(self) -> list[str]:
         """Everything that somebody should do something about; nothing twice."""
-        found = [*(part.sentence for part in self.parts), *(disk.sentence for disk in self.disks)]
+        # Workers are seen through Redis: without it nobody can tell.
+        known = [part for part in self.parts if part.name != "worker" or not part.trouble.startswith("failed")]
+        found = [*(part.sentence for part in known), *(disk.sentence for disk in self.disks)]
         late = self.queue.oldest_age
         if late > LONG_WAIT and self.workers:
             minutes = int(late.total_seconds() // 60)

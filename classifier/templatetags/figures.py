@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from django import template
 from django.utils.safestring import SafeString
 
-from classifier.detector.measuring import plots
+from classifier.detector.measuring import hundred, plots
 from classifier.detector.stats.measured import Bin, Epoch, Report
 
 register = template.Library()
@@ -24,6 +24,11 @@ def curve(history: Sequence[Epoch], name: str) -> SafeString:
 @register.simple_tag
 def reliability(table: Sequence[Bin]) -> SafeString:
     return SafeString(plots.reliability(table))
+
+
+@register.simple_tag
+def dots(parts: Sequence[hundred.Part], title: str) -> SafeString:
+    return SafeString(hundred.draw(parts, title))
 
 
 @register.simple_tag

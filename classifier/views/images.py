@@ -20,8 +20,11 @@ from classifier.labelling import disputes
 from classifier.models import Claim, Image, Share
 from classifier.views.access import (
     NOTHING_CHANGED,
+    guest_of,
+    guest_or_member,
     member_or_reload,
     own_image,
+    picture_visible,
     stored_file,
     visible_image,
 )
@@ -29,7 +32,7 @@ from classifier.views.access import (
 HEAT_AWAITED = timedelta(minutes=2)
 
 
-@login_required
+@guest_or_member
 @require_safe
 def image(request: HttpRequest, uuid: UUID) -> HttpResponse:
     return render(request, "classifier/image.html", _page(request, visible_image(request, uuid)))
@@ -52,7 +55,8 @@ def image_card(request: HttpRequest, uuid: UUID) -> HttpResponse:
     found = visible_image(request, uuid)
     if request.GET.get("seen") == found.state:
         return HttpResponse(status=NOTHING_CHANGED)
-    return render(request, "classifier/_card.html", {"image": found, "selectable": "selectable" in request.GET})
+    template = "classifier/_row.html" if "row" in request.GET else "classifier/_card.html"
+    return render(request, template, {"image": found, "selectable": "selectable" in request.GET})
 
 
 def _page(request: HttpRequest, found: Image) -> dict[str, object]:
@@ -78,17 +82,17 @@ def _result(request: HttpRequest, found: Image) -> dict[str, object]:
         "position": position,
         "seen": f"{found.state}-{position}",
         "is_owner": found.owner_id == request.user.pk,
-        "picture_visible": found.picture_visible_to(request.user),
+        "picture_visible": picture_visible(request, found),
     }
 
 
-@login_required
+@guest_or_member
 @require_safe
 @cache_control(private=True, max_age=86400, immutable=True)
 def image_file(request: HttpRequest, uuid: UUID, kind: str) -> HttpResponseBase:
     """Copies without metadata are shown inline; the original is only ever a download, for its owner."""
     found = own_image(request, uuid) if kind == "original" else visible_image(request, uuid)
-    if not found.picture_visible_to(request.user):
+    if not picture_visible(request, found):
         raise Http404
     if kind == "original":
         octets = "application/octet-stream"
@@ -117,13 +121,14 @@ def image_again(request: HttpRequest, uuid: UUID) -> HttpResponse:
     return redirect(found)
 
 
-@login_required
+@guest_or_member
 @require_POST
 def image_delete(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    found = own_image(request, uuid)
+    guest = guest_of(request)
+    found = visible_image(request, uuid) if guest else own_image(request, uuid)
     retention.delete_images(Image.objects.filter(pk=found.pk))
     messages.success(request, f"{found.name} was deleted, with its verdict and its files.")
-    return redirect("history")
+    return redirect("home" if guest else "history")
 
 
 @login_required

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from classifier.detector.data.manifest import ANY_SIZE, Row
 from classifier.detector.errors import DatasetError
@@ -22,9 +23,19 @@ from classifier.detector.stats.classification import (
     summary,
     wilson,
 )
-from classifier.detector.stats.measured import Decided, GeneratorFigures, Report, SourceFigures
+from classifier.detector.stats.measured import (
+    Decided,
+    DecidedKey,
+    GeneratorFigures,
+    PhotographFigures,
+    Report,
+    SourceFigures,
+    Subset,
+)
 
 HEADLINE = ("accuracy", "precision", "recall", "f1", "balanced_accuracy", "auroc", "fakes_found", "brier")
+DECIDED: tuple[DecidedKey, ...] = ("share", "accuracy", "real_called_fake", "fake_called_real")
+"""What tables show of the three-way verdicts."""
 Edges = float | Floats
 """A threshold for all images, or one for each: thresholds of cross-validation differ by fold."""
 
@@ -84,7 +95,8 @@ def report(rows: Sequence[Row], scores: Floats, fake_below: Edges, real_above: E
         "confusion": confusion(targets, scores),
         "roc": [[clean(x), clean(y)] for x, y in thin(false, true)],
         "sources": list(per_source(rows, scores, fake_below)),
-        "generators": list(per_generator(rows, scores, fake_below)),
+        "generators": list(per_generator(rows, scores, fake_below, real_above)),
+        "photographs": list(per_photographs(rows, scores, fake_below, real_above)),
     }
 
 
@@ -97,6 +109,8 @@ def three_way(targets: Ints, scores: Floats, fake_below: Edges, real_above: Edge
         "accuracy": share(right[decided]),
         "real_called_fake": share(fake[targets == 1]),
         "fake_called_real": share(real[targets == 0]),
+        "real_called_real": share(real[targets == 1]),
+        "fake_called_fake": share(fake[targets == 0]),
     }
 
 
@@ -123,21 +137,44 @@ def per_source(rows: Sequence[Row], scores: Floats, fake_below: Edges) -> Iterat
         }
 
 
-def per_generator(rows: Sequence[Row], scores: Floats, fake_below: Edges) -> Iterator[GeneratorFigures]:
+def per_generator(
+    rows: Sequence[Row], scores: Floats, fake_below: Edges, real_above: Edges
+) -> Iterator[GeneratorFigures]:
     """For each generator (named subset of FAKE in a source): n, the share scored below 0.5 with its Wilson interval,
-    the share called FAKE by the three-way verdict."""
-    names = np.array([f"{row.source} / {row.subset}" if row.label == "FAKE" and row.subset else "" for row in rows])
-    called_fake = scores < fake_below
-    for name in np.unique(names[names != ""]):
-        here = names == name
+    the shares called FAKE and REAL by the three-way verdict; the rest was inconclusive."""
+    for name, here in _subsets(rows, "FAKE"):
         below = scores[here] <= 0.5
         yield {
-            "generator": str(name),
+            "generator": name,
             "n": int(here.sum()),
             "found": share(below),
             "interval": [clean(edge) for edge in wilson(int(below.sum()), int(here.sum()))],
-            "called_fake": share(called_fake[here]),
+            "called_fake": share((scores < fake_below)[here]),
+            "called_real": share((scores > real_above)[here]),
         }
+
+
+def per_photographs(
+    rows: Sequence[Row], scores: Floats, fake_below: Edges, real_above: Edges
+) -> Iterator[PhotographFigures]:
+    """For each kind of real photographs (named subset of REAL in a source: portraits, phone snapshots of fruit …): n,
+    the share called FAKE by the three-way verdict with its Wilson interval, the share called REAL."""
+    for name, here in _subsets(rows, "REAL"):
+        accused = (scores < fake_below)[here]
+        yield {
+            "photographs": name,
+            "n": int(here.sum()),
+            "called_fake": share(accused),
+            "interval": [clean(edge) for edge in wilson(int(accused.sum()), int(here.sum()))],
+            "called_real": share((scores > real_above)[here]),
+        }
+
+
+def _subsets(rows: Sequence[Row], label: str) -> Iterator[tuple[str, npt.NDArray[np.bool_]]]:
+    """ "source / subset" and which rows it is, for each named subset of a class."""
+    names = np.array([f"{row.source} / {row.subset}" if row.label == label and row.subset else "" for row in rows])
+    for name in np.unique(names[names != ""]):
+        yield str(name), names == name
 
 
 def share(values: np.ndarray) -> float | None:
@@ -169,7 +206,7 @@ def markdown(measured: Report, title: str) -> str:
         ]
         lines.append("| --- " * 7 + "|")
         for name, tier in tiers.items():
-            cells = map(str, [tier["auroc"], tier["balanced_accuracy"], *tier["decided"].values()])
+            cells = map(str, [tier["auroc"], tier["balanced_accuracy"], *(tier["decided"][key] for key in DECIDED)])
             lines.append(f"| {name} | {' | '.join(cells)} |")
     decided = measured["decided"]
     lines += [
@@ -185,12 +222,26 @@ def markdown(measured: Report, title: str) -> str:
         figures = [row["accuracy"], f"{low} – {high}", row["balanced_accuracy"], row["auroc"], row["real_called_fake"]]
         told = " | ".join("–" if figure is None else str(figure) for figure in figures)
         lines.append(f"| {row['source']} | {row['real']} | {row['fake']} | {told} |")
-    if generators := measured["generators"]:
-        lines += ["", "| generator | n | scored AI | 95 % interval | called AI |", "| --- " * 5 + "|"]
-        for one in generators:
-            between = " – ".join(map(str, one["interval"]))
-            lines.append(f"| {one['generator']} | {one['n']} | {one['found']} | {between} | {one['called_fake']} |")
+    lines += _verdicts("real photographs", [(row["photographs"], row) for row in measured.get("photographs", [])])
+    lines += _verdicts("generator", [(row["generator"], row) for row in measured["generators"]])
     return "\n".join(lines) + "\n"
+
+
+def inconclusive(row: Subset) -> float | None:
+    """The share of a subset that got no verdict, None in old reports."""
+    fake, real = row["called_fake"], row.get("called_real")
+    return None if fake is None or real is None else max(0.0, 1 - fake - real)
+
+
+def _verdicts(title: str, rows: Sequence[tuple[str, Subset]]) -> list[str]:
+    """How often each subset was called what, those with the most images first. `called_real` is not in old reports."""
+    if not rows:
+        return []
+    lines = ["", f"| {title} | n | called FAKE | INCONCLUSIVE | called REAL |", "| --- " * 5 + "|"]
+    for name, row in sorted(rows, key=lambda pair: -pair[1]["n"]):
+        shares = map(percent, (row["called_fake"], inconclusive(row), row.get("called_real")))
+        lines.append(f"| {name} | {row['n']} | {' | '.join(shares)} |")
+    return lines
 
 
 def percent(value: float | None) -> str:

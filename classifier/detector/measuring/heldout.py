@@ -230,6 +230,8 @@ def _mean_decided(folds: list[Decided]) -> Decided:
         "accuracy": _mean([fold["accuracy"] for fold in folds]),
         "real_called_fake": _mean([fold["real_called_fake"] for fold in folds]),
         "fake_called_real": _mean([fold["fake_called_real"] for fold in folds]),
+        "real_called_real": _mean([fold.get("real_called_real") for fold in folds]),
+        "fake_called_fake": _mean([fold.get("fake_called_fake") for fold in folds]),
     }
 
 

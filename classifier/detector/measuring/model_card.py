@@ -1,10 +1,9 @@
 """MODEL_CARD.md: what a detector is, what it was measured to do, where it fails, and what it must not be used for."""
 
-from classifier.detector.measuring.evaluation import percent
+from classifier.detector.measuring.evaluation import DECIDED, percent
 from classifier.detector.serving.bundle import Card
-from classifier.detector.stats.measured import Attacks, Decided, DecidedKey, Headline, Interval, Report, TierFigures
+from classifier.detector.stats.measured import Attacks, Decided, Headline, Interval, Report, TierFigures
 
-DECIDED: tuple[DecidedKey, ...] = ("share", "accuracy", "real_called_fake", "fake_called_real")
 MISUSE = (
     "as the sole evidence about a picture or a person: not in court, not in journalism, not for moderation without "
     "somebody who can look further",

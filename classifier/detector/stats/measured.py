@@ -16,12 +16,15 @@ DecidedKey = Literal["share", "accuracy", "real_called_fake", "fake_called_real"
 
 
 class Decided(TypedDict):
-    """Verdicts with abstentions: the share decided, accuracy of those, and both errors as shares of a class."""
+    """Verdicts with abstentions: the share decided, accuracy of those, and what each class was called as shares of it
+    (reports from before 2026-11-25 tell only of the errors)."""
 
     share: float | None
     accuracy: float | None
     real_called_fake: float | None
     fake_called_real: float | None
+    real_called_real: NotRequired[float | None]
+    fake_called_fake: NotRequired[float | None]
 
 
 class SourceFigures(TypedDict):
@@ -45,6 +48,20 @@ class GeneratorFigures(TypedDict):
     found: float | None
     interval: Interval
     called_fake: float | None
+    called_real: NotRequired[float | None]
+
+
+class PhotographFigures(TypedDict):
+    """Of a kind of real photographs. interval: of called_fake."""
+
+    photographs: str
+    n: int
+    called_fake: float | None
+    interval: Interval
+    called_real: float | None
+
+
+Subset = GeneratorFigures | PhotographFigures
 
 
 class Bin(TypedDict):
@@ -134,6 +151,7 @@ class Report(TypedDict):
     headline: NotRequired[Headline]
     baselines: NotRequired[dict[str, Baseline]]
     baseline: NotRequired[Figures]
+    photographs: NotRequired[list[PhotographFigures]]
     history: NotRequired[list[Epoch]]
     tiers: NotRequired[dict[str, TierFigures]]
     attacks: NotRequired[Attacks]
