@@ -11,7 +11,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.contrib.messages import constants as message_levels
 
-from aidetect import env, logs
+from aidetect import env, logs, store_address
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 if (BASE_DIR / ".env").is_file():
@@ -27,6 +27,8 @@ TRUST_LIST = env.read(
 )
 MANIFEST = DATA_DIR / "dataset" / "manifest.csv"
 FEATURES = MEDIA_ROOT / "features"
+STORAGE = env.read("STORAGE_URL", None, store_address.EXPECTED, store_address.parse)
+SERVE_FILES = env.choice("SERVE_FILES", "app", ("app", "nginx", "signed") if STORAGE else ("app", "nginx"))
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "staticfiles"
 PAGES = BASE_DIR if (BASE_DIR / "templates").is_dir() else BASE_DIR / "aidetect"  # installed, they are in the package
@@ -74,10 +76,12 @@ def _networks(value: str) -> list[IPv4Network | IPv6Network]:
 TRUSTED_PROXIES = env.read("TRUSTED_PROXIES", NO_PROXIES, NETWORKS, _networks)
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+# The one other place that pages may show pictures from, and only when an operator says so:
+_SIGNED = [STORAGE["endpoint_url"]] if STORAGE and SERVE_FILES == "signed" else []
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
-        "img-src": [SELF, "blob:", "data:"],
+        "img-src": [SELF, "blob:", "data:", *_SIGNED],
         "object-src": [NONE],
         "base-uri": [NONE],
         "form-action": [SELF],
@@ -174,6 +178,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "classifier.views.doorway.staff_second_factor",
+    "aidetect.middleware.trouble",
 ]
 ROOT_URLCONF = "aidetect.urls"
 WSGI_APPLICATION = "aidetect.wsgi.application"
@@ -193,7 +198,9 @@ TEMPLATES = [
     },
 ]
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": {"BACKEND": "aidetect.store.ObjectStore", "OPTIONS": STORAGE}
+    if STORAGE
+    else {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 CACHES = {

@@ -78,6 +78,9 @@ def _alone(request: HttpRequest, owner: User, chosen: Chosen, consent: bool) -> 
     except OverQuota as error:
         messages.error(request, f"{chosen.accepted[0].name}: {error.sentence}")
         return "home"
+    except submitting.NotStored as error:
+        messages.error(request, error.sentence)
+        return "home"
     if not submission.created:
         messages.info(request, f"You uploaded {submission.image.name} before; this is its result.")
     return submission.image

@@ -95,8 +95,7 @@ def image_file(request: HttpRequest, uuid: UUID, kind: str) -> HttpResponseBase:
     if not picture_visible(request, found):
         raise Http404
     if kind == "original":
-        octets = "application/octet-stream"
-        return stored_file(found.original, as_attachment=True, filename=found.name, content_type=octets)
+        return stored_file(found.original, "application/octet-stream", download_as=found.name)
     return stored_file(getattr(found, kind), content_type="image/png" if kind == "heat" else "image/jpeg")
 
 

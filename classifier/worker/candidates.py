@@ -16,6 +16,7 @@ from classifier.detector.training.pace import Progress, Step
 from classifier.detector.training.runner import train
 from classifier.models import Detector
 from classifier.registry import detectors
+from classifier.worker import shared_features
 
 MANIFEST_FILE = "manifest.csv"
 
@@ -49,8 +50,9 @@ def train_rows(
     rows, _ = manifest.still_there(rows)
     manifest.write(rows, folder / MANIFEST_FILE)
     original = _original_project_s(config) if baseline else None
-    beside = train(original, rows, folder / "baseline", on_epoch, on_step).card.report if original else None
-    report = train(config, rows, folder, on_epoch, on_step).card.report
+    with shared_features.shared():
+        beside = train(original, rows, folder / "baseline", on_epoch, on_step).card.report if original else None
+        report = train(config, rows, folder, on_epoch, on_step).card.report
     publish(folder, {**report, "baseline": beside["overall"]} if beside else report)
 
 
@@ -112,7 +114,8 @@ def unused_folder(version: str) -> Path:
 
 def publish(folder: Path, report: Report) -> None:
     """Put a report into the bundle's card and its row, beside it as Markdown, and draw its plots."""
-    card = detectors.revise(folder, report=report)
+    card = bundle.revise(folder, report=report)
+    detectors.refresh(card)
     write_report(report, f"{card.version} on sources that the scoring network never saw", folder)
     (folder / "MODEL_CARD.md").write_text(model_card.markdown(card), encoding="utf-8")
 
