@@ -1,7 +1,7 @@
 """Landing page and upload."""
 
 from datetime import timedelta
-from typing import Any, cast
+from typing import cast
 
 from django.conf import settings
 from django.contrib import messages
@@ -46,7 +46,7 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "classifier/upload.html", context)
 
 
-def _news(request: HttpRequest) -> dict[str, Any]:
+def _news(request: HttpRequest) -> dict[str, object]:
     """Verdicts that changed and disputes that were answered lately."""
     since = timezone.localtime() - timedelta(days=NEWS_DAYS)
     mine = Image.objects.filter(owner=request.user.pk)
