@@ -1,7 +1,9 @@
 """The rows. They are the truth: the broker carries wake-ups only."""
 
 from classifier.models.allowances import Allowance, Received
+from classifier.models.audit import AuditedImage, AuditEntry
 from classifier.models.choices import (
+    Act,
     Architecture,
     Category,
     Claim,
@@ -28,8 +30,11 @@ from classifier.models.tokens import KeyedCall, Scope, Token
 from classifier.models.training import Measurement, Promotion, RegressionCase, Rescoring, TrainingRun
 
 __all__ = [
+    "Act",
     "Allowance",
     "Architecture",
+    "AuditEntry",
+    "AuditedImage",
     "Category",
     "Claim",
     "Comparison",

@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404
 from django_htmx.http import HttpResponseClientRefresh
 from django_htmx.middleware import HtmxDetails
 
+from classifier.accounts import trail
 from classifier.models import Image
 
 NOTHING_CHANGED = 204
@@ -25,9 +26,11 @@ class HtmxRequest(HttpRequest):
 
 
 def visible_image(request: HttpRequest, uuid: UUID) -> Image:
-    """The owner sees it, and staff who may see images; everybody else gets 404."""
+    """The owner sees it, and staff who may see images, which is recorded; everybody else gets 404."""
     images = Image.objects.visible_to(request.user).select_related("verdict__detector")
-    return get_object_or_404(images, uuid=uuid)
+    found = get_object_or_404(images, uuid=uuid)
+    trail.saw(request, [found])
+    return found
 
 
 def own_image(request: HttpRequest, uuid: UUID) -> Image:
