@@ -152,5 +152,6 @@ def _static_is_stale() -> bool:
     collected = settings.STATIC_ROOT / "staticfiles.json"
     if not collected.exists():
         return True
-    sources = [settings.BASE_DIR / "requirements.lock", *settings.STATICFILES_DIRS[0].rglob("*")]
+    sources = [settings.BASE_DIR / "requirements.lock", Path(__file__), *settings.STATICFILES_DIRS[0].rglob("*")]
+    sources = [path for path in sources if path.exists()]  # installed by pip, there is no lock file
     return any(path.stat().st_mtime > collected.stat().st_mtime for path in sources)

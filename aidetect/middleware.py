@@ -16,7 +16,11 @@ from aidetect import logs
 requests_log = logging.getLogger("aidetect.requests")
 Next = Callable[[HttpRequest], HttpResponseBase]
 
-HEALTH = {"/healthz": "classifier.views.health.alive", "/readyz": "classifier.views.health.ready"}
+HEALTH = {
+    "/healthz": "classifier.views.health.alive",
+    "/readyz": "classifier.views.health.ready",
+    "/prometheus": "classifier.views.prometheus.figures",
+}
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 

@@ -15,7 +15,7 @@ from PIL import Image as Picture
 
 from classifier.intake.checks import clean_name
 from classifier.intake.submitting import CheckedFile, submit_images
-from classifier.models import Image, State
+from classifier.models import Batch, Image, State
 from tests.pictures import encoded, jpeg, photo
 
 
@@ -56,10 +56,12 @@ def test_original_bytes_are_kept_unchanged(upload):
 @pytest.mark.postgres
 def test_one_bad_file_never_spoils_the_others(upload, as_alice):
     response = upload(("a.jpg", jpeg(1)), ("broken.jpg", b"text"), ("b.jpg", jpeg(2)), ("empty.png", b""))
-    assert response.url == "/history/"
+    batch = Batch.objects.get()
+    assert response.url == batch.get_absolute_url()
     assert sorted(Image.objects.values_list("name", flat=True)) == ["a.jpg", "b.jpg"]
-    sentences = messages_of(as_alice.get("/history/"))
-    assert [sentence.split(":")[0] for sentence in sentences] == ["broken.jpg", "empty.png"]
+    assert [item.name for item in batch.refusals] == ["broken.jpg", "empty.png"]
+    page = as_alice.get(response.url).content.decode()
+    assert "2 accepted, 2 refused: show" in page and "it is not an image" in page and "the file is empty" in page
 
 
 def test_only_bad_files_show_the_form_again_with_a_sentence_each(upload):
@@ -107,9 +109,9 @@ def test_a_file_that_another_request_stored_meanwhile_is_found(alice, monkeypatc
 
 def test_too_many_files_accepts_the_first_ones_and_names_the_rest(upload, settings, as_alice):
     settings.MAX_FILES = 2
-    upload(*((f"{number}.jpg", jpeg(number)) for number in range(4)))
+    response = upload(*((f"{number}.jpg", jpeg(number)) for number in range(4)))
     assert Image.objects.count() == 2
-    assert "You chose 4 files; at most 2" in messages_of(as_alice.get("/history/"))[0]
+    assert "You chose 4 files; at most 2" in as_alice.get(response.url).content.decode()
 
 
 def test_a_file_over_the_size_limit_is_refused_with_both_sizes(upload, settings):
@@ -158,9 +160,10 @@ def test_an_expired_form_is_explained(alice):
 
 
 def test_a_script_gets_the_address_and_the_messages_stay(upload, as_alice):
-    response = upload(("a.jpg", jpeg(1)), ("x.jpg", b"x"), headers={"X-Requested-With": "XMLHttpRequest"})
+    upload(("a.jpg", jpeg(1)))
+    response = upload(("renamed.jpg", jpeg(1)), headers={"X-Requested-With": "XMLHttpRequest"})
     assert response.json() == {"location": Image.objects.get().get_absolute_url()}
-    assert "x.jpg" in messages_of(as_alice.get(response.json()["location"]))[0]
+    assert "a.jpg before" in messages_of(as_alice.get(response.json()["location"]))[0]
 
 
 def test_a_script_gets_the_errors(upload):

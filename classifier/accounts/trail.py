@@ -36,8 +36,10 @@ def note_of(request: HttpRequest) -> Note:
 
 
 def saw(request: HttpRequest, images: Iterable[Image | int]) -> None:
-    """This answer shows these images. An owner's look at their own leaves no trail."""
+    """This answer shows these images. An owner's look at their own leaves no trail, nor does a guest's."""
     mine = request.user.pk
+    if mine is None:
+        return
     shown = (image for image in images if isinstance(image, int) or image.owner_id != mine)
     note_of(request).images.update(image if isinstance(image, int) else image.pk for image in shown)
 

@@ -14,7 +14,6 @@ from aidetect import logs
 from classifier import wakeups
 from classifier.detector.images.decoding import Header
 from classifier.intake import quotas
-from classifier.intake.quotas import OverQuota
 from classifier.models import Image, ImageQuerySet, State
 
 logger = logging.getLogger(__name__)
@@ -30,25 +29,23 @@ class CheckedFile:
 
 
 @dataclass(frozen=True)
+class Refused:
+    """A file that is not taken in, and why: a sentence, or several."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Submission:
     image: Image
     created: bool
 
 
-def submit_images(
-    owner: User, files: Iterable[CheckedFile], consent: bool, refused: list[str] | None = None
-) -> list[Submission]:
+def submit_images(owner: User, files: Iterable[CheckedFile], consent: bool) -> list[Submission]:
     """Store each file with its row, or find the row of the same bytes; each in its own transaction, so that whatever
-    happens to one file, the others stay accepted. `refused` gets a sentence for each file that the person's quota has
-    no room for; without it such a file raises OverQuota."""
-    submissions = []
-    for checked in files:
-        try:
-            submissions.append(submit(owner, checked, consent))
-        except OverQuota as error:
-            if refused is None:
-                raise
-            refused.append(f"{checked.name}: {error.sentence}")
+    happens to one file, the others stay accepted. Raises OverQuota."""
+    submissions = [submit(owner, checked, consent) for checked in files]
     wakeups.wake_workers()
     return submissions
 
@@ -61,7 +58,7 @@ def submit(
     digest = hashlib.sha256()
     for chunk in checked.file.chunks():
         digest.update(chunk)
-    same = {"owner": owner, "sha256": digest.hexdigest()}
+    same = {"owner": owner, "guest": told.pop("guest", ""), "sha256": digest.hexdigest()}
     if image := Image.objects.filter(**same).first():
         return Submission(image, created=False)
     image = Image(
@@ -83,14 +80,14 @@ def _store(image: Image, checked: CheckedFile, also: Callable[[Image], None] | N
     image.original.save(checked.name, checked.file, save=False)
     try:
         with transaction.atomic():
-            if not image.background:
+            if not (image.background or image.guest):
                 quotas.book(image.owner, image.size)
             image.save()
             if also:
                 also(image)
     except IntegrityError:  # the form was posted twice at the same moment: the other one won
         image.original.delete(save=False)
-        same = Image.objects.get(owner=image.owner_id, sha256=image.sha256)
+        same = Image.objects.get(owner=image.owner_id, guest=image.guest, sha256=image.sha256)
         return Submission(same, created=False)
     except BaseException:
         image.original.delete(save=False)
@@ -100,9 +97,9 @@ def _store(image: Image, checked: CheckedFile, also: Callable[[Image], None] | N
 
 
 def analyse_again(images: ImageQuerySet) -> int:
-    """Put images that are done or failed back into the queue. Returns how many; the verdict they had is remembered when
-    another one comes out."""
-    again = images.filter(state__in=[State.DONE, State.FAILED]).order_by()
+    """Put images that are done, failed or cancelled back into the queue. Returns how many; the verdict they had is
+    remembered when another one comes out."""
+    again = images.filter(state__in=[State.DONE, State.FAILED, State.CANCELLED]).order_by()
     fresh = {"error": "", "attempts": 0, "setbacks": 0, "not_before": None, "claim": None}
     count = again.update(state=State.WAITING, **fresh, request_id=logs.REQUEST.get())
     wakeups.wake_workers()

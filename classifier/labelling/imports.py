@@ -1,6 +1,5 @@
 """Labelled pictures that staff import from a zip or a folder, a few at a time; what is interrupted goes on."""
 
-import io
 import logging
 import time
 from collections.abc import Callable
@@ -8,19 +7,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.models import User
-from django.core.files.base import ContentFile
 from django.utils import timezone
 
 from classifier import wakeups
 from classifier.detector.data import collection
 from classifier.detector.data.collection import Collection, Entry, open_collection
 from classifier.detector.errors import DatasetError, UnreadableImage
-from classifier.detector.images.decoding import verify
-from classifier.intake import submitting
-from classifier.intake.checks import clean_name, limits, size_in_words
-from classifier.intake.submitting import CheckedFile
+from classifier.intake import submitting, unpacking
 from classifier.labelling import ground_truth
 from classifier.models import GroundTruth, Image, ImportBatch, JobState
 from classifier.models.claims import is_trouble, require_mounted
@@ -150,7 +144,7 @@ def run(batch: ImportBatch, on_file: Callable[[int, int], None]) -> ImportBatch:
 def _import_picture(batch: ImportBatch, place: Collection, entry: Entry) -> None:
     """Raises Cancelled."""
     try:
-        checked = _checked(place, entry)
+        checked = unpacking.checked_from(place, entry.name)
     except UnreadableImage as error:
         _count(batch, complaint=f"{entry.name}: {error}")
         return
@@ -168,15 +162,6 @@ def _import_picture(batch: ImportBatch, place: Collection, entry: Entry) -> None
             f"{entry.name}: it is here already, labelled {kept}; that stays" if kept not in ("", entry.label) else ""
         )
         _count(batch, duplicates=1, complaint=other)
-
-
-def _checked(place: Collection, entry: Entry) -> CheckedFile:
-    """Raises UnreadableImage for what an upload would be refused for."""
-    most = int(settings.MAX_UPLOAD_MB * 1_000_000)
-    data = place.read(entry.name, most + 1)
-    if len(data) > most:
-        raise UnreadableImage("bytes", f"it is larger than {size_in_words(most)}")
-    return CheckedFile(ContentFile(data), clean_name(entry.name), verify(io.BytesIO(data), limits()))
 
 
 def _count(batch: ImportBatch, added: int = 0, duplicates: int = 0, complaint: str = "") -> None:

@@ -2,6 +2,7 @@
 
 from classifier.models.allowances import Allowance, Received
 from classifier.models.audit import AuditedImage, AuditEntry
+from classifier.models.batches import Batch, BatchItem, BatchShare
 from classifier.models.choices import (
     Act,
     Architecture,
@@ -35,6 +36,9 @@ __all__ = [
     "Architecture",
     "AuditEntry",
     "AuditedImage",
+    "Batch",
+    "BatchItem",
+    "BatchShare",
     "Category",
     "Claim",
     "Comparison",

@@ -25,6 +25,7 @@ from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Greatest, Least
 from django.utils import timezone
 
+from aidetect import tally
 from classifier.models import holders
 
 logger = logging.getLogger(__name__)
@@ -128,6 +129,8 @@ class WorkQuerySet(models.QuerySet[Row]):
         given_up = 0
         if final := self.model.given_up():
             given_up = lost.filter(attempts__gte=settings.MAX_ATTEMPTS).update(**final, **nobody)
+            if given_up:
+                tally.add("failures:interrupted", given_up)
         return given_up + lost.update(**{**self.model.WAITING, **nobody})
 
 
@@ -178,4 +181,6 @@ class Work(models.Model):
 def release_everything() -> int:
     """Whatever is held by workers that died, of every kind."""
     kinds = [model for model in apps.get_models() if issubclass(model, Work)]
-    return sum(WorkQuerySet(model).release_stale() for model in kinds)
+    released = sum(WorkQuerySet(model).release_stale() for model in kinds)
+    tally.flush()
+    return released

@@ -137,11 +137,11 @@ def find(version: str | None) -> Detector:
     except DatabaseError:  # no database yet, or none that has been migrated
         known = "none"
     if not version:
-        return _unstored(shipped_folder(), shipped=True)
-    for shipped in (True, False):
-        folder = Detector(version=version, shipped=shipped).folder
+        return shipped()
+    for with_code in (True, False):
+        folder = Detector(version=version, shipped=with_code).folder
         if (folder / bundle.CARD_FILE).is_file():
-            return _unstored(folder, shipped)
+            return _unstored(folder, with_code)
     raise BundleError(f"expected the version of a detector ({known}); received {version!r}")
 
 
@@ -149,6 +149,11 @@ def registered(version: str) -> Detector:
     """As `find`, for whoever stores something about it: a bundle that the database has not seen yet is registered."""
     found = find(version)
     return found if found.pk else register(found.folder, found.shipped)
+
+
+def shipped(choice: str = "") -> Detector:
+    """A detector that came with the code, without any database: as a row that is not stored. Raises BundleError."""
+    return _unstored(shipped_folder(choice), shipped=True)
 
 
 def _unstored(folder: Path, shipped: bool) -> Detector:

@@ -11,20 +11,21 @@ from django.utils import timezone
 
 from classifier import wakeups
 from classifier.detector.serving import bundle
-from classifier.intake import neighbours
+from classifier.intake import neighbours, unpacking
 from classifier.labelling import imports
 from classifier.models import Detector, Image, Rescoring
 from classifier.registry import detectors
-from classifier.worker import inspections, rescoring
+from classifier.worker import heat, inspections, rescoring
 from classifier.worker.analysis import Prepared, analyse, draw_heat
 
 LATER = 64
-"""How many heat maps are drawn, newest first, when no image waits any more."""
+"""How many decoded images are kept for their heat maps, drawn when no image waits any more. Those of others are drawn
+from their rows; that costs decoding them once more."""
 
 
 def classify_waiting(batch_size: int, budget: float = 60) -> int:
-    """Claim and classify batches until no row waits, then import, compare and re-score. Returns how many images got a
-    verdict or a reason for none.
+    """Claim and classify batches until no row waits, then import, compare, re-score and draw. Returns how many images
+    got a verdict or a reason for none.
 
     Uploads go first: between two small pieces of the other work the queue is looked at again. After `budget` seconds it
     sends a wake-up and returns, so that the task's time limit only ever meets work that is stuck, never a long queue.
@@ -35,6 +36,7 @@ def classify_waiting(batch_size: int, budget: float = 60) -> int:
         detector = detectors.active()
         loaded = load(detector)
         token = uuid.uuid4()
+        unpacked = not Image.objects.singles().exists() and unpacking.step()
         if inspections.step(detector, loaded):  # somebody holds the line
             count += 1
         elif claimed := list(Image.objects.claim(token, batch_size)):
@@ -46,12 +48,21 @@ def classify_waiting(batch_size: int, budget: float = 60) -> int:
             if hindered == len(claimed):  # a full disk is full for the next one, too; the sweep comes back
                 return count
         elif fresh:
-            draw_heat(fresh.pop(), detector, loaded)
-        elif not (imports.step() or neighbours.compare_next() or rescoring.step(detector, loaded)):
+            ready = fresh.pop()
+            if heat.missing().filter(pk=ready.image.pk).exists() and not draw_heat(ready, detector, loaded):
+                fresh.clear()  # as above
+        elif not (unpacked or _background_step(detector, loaded)):
             return count
         if time.monotonic() > deadline:
             wakeups.wake_workers()
             return count
+
+
+def _background_step(detector: Detector, loaded: bundle.LoadedDetector) -> bool:
+    """A small piece of what may take its time. False when there is none, or when the machine is in the way of the last
+    kind: then the sweep comes back to it."""
+    before = imports.step() or neighbours.compare_next() or rescoring.step(detector, loaded)
+    return before or heat.step(detector, loaded)
 
 
 def rescore_now(job: Rescoring) -> Iterator[Rescoring]:
