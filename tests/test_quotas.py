@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from classifier.intake import quotas, submitting
 from classifier.models import Allowance, Batch, Image, Received
+from tests.api import Caller, problem
 from tests.pictures import jpeg
 from tests.test_batches import packed
 from tests.test_upload import messages_of
@@ -121,3 +122,12 @@ def test_an_upload_for_which_there_is_no_room_is_refused_unread(as_alice, alice,
     assert as_alice.post("/", data).url == "/"
     answer = as_alice.post("/", data, headers={"X-Requested-With": "XMLHttpRequest"}).json()
     assert "the limit is 1" in answer["errors"][0]
+
+
+def test_the_programming_interface_keeps_to_it_too(alice, settings):
+    settings.UPLOADS_PER_HOUR = 1
+    calls = Caller(alice)
+    said = calls.upload(("a.jpg", jpeg(1)), ("b.jpg", jpeg(2))).json()
+    assert len(said["images"]) == 1
+    assert (said["refused"][0]["name"], said["refused"][0]["code"]) == ("b.jpg", "quota")
+    assert "the limit is 1" in problem(calls.upload(("c.jpg", jpeg(3))), 429, "refused")["errors"][0]["detail"]

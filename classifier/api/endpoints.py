@@ -23,6 +23,7 @@ from classifier.api.shapes import (
     InspectionShape,
     LimitsShape,
     PageShape,
+    RefusedShape,
     SubmittedShape,
     TokenShape,
     UploadShape,
@@ -74,7 +75,11 @@ def upload(request: Caller, wait: Wait = 0.0) -> Status[UploadShape]:
     files = sending.files_of(request, "images", settings.MAX_FILES)
     consent = sending.ticked(request, "consent") and settings.REVIEW_SCOPE != "all"
     checked = sending.check(files)
-    submissions = submitting.submit_images(request.user, checked.good, consent)
+    over: list[submitting.Refused] = []
+    submissions = submitting.submit_images(request.user, checked.good, consent, over)
+    checked.refused += [RefusedShape(name=one.name, code="quota", detail=one.reason) for one in over]
+    if not submissions:
+        raise sending.none_good(checked.refused)
     numbers = [submission.image.pk for submission in submissions]
     _wait_for(numbers, wait)
     images = _mine(request).filter(pk__in=numbers).prefetch_related("evidence", "disputes").in_bulk()

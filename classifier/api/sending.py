@@ -15,7 +15,7 @@ from classifier.forms.uploading import check_file
 from classifier.intake.checks import clean_name
 from classifier.intake.submitting import CheckedFile
 
-STATUSES = {"bytes": 413, "format": 415}
+STATUSES = {"bytes": 413, "format": 415, "quota": 429}
 """What a refusal is answered with when all files broke the same rule; 422 otherwise."""
 YES, NO = ("true", "on", "yes", "1"), ("false", "off", "no", "0", "")
 
@@ -50,7 +50,7 @@ def check(files: Sequence["UploadedFile[Any]"]) -> Checked:
             code = str(error.code or "invalid")
             checked.refused.append(RefusedShape(name=name, code=code, detail=" ".join(error.messages)))
     if not checked.good:
-        raise _none_good(checked.refused)
+        raise none_good(checked.refused)
     return checked
 
 
@@ -70,7 +70,7 @@ def digest_of(checked: CheckedFile) -> str:
     return digest.hexdigest()
 
 
-def _none_good(refused: Sequence[RefusedShape]) -> Problem:
+def none_good(refused: Sequence[RefusedShape]) -> Problem:
     codes = {one.code for one in refused}
     status = STATUSES.get(codes.pop(), 422) if len(codes) == 1 else 422
     wrong = [Wrong(where=one.name, detail=one.detail) for one in refused]

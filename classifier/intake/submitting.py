@@ -14,6 +14,7 @@ from aidetect import logs
 from classifier import wakeups
 from classifier.detector.images.decoding import Header
 from classifier.intake import quotas
+from classifier.intake.quotas import OverQuota
 from classifier.models import Image, ImageQuerySet, State
 
 logger = logging.getLogger(__name__)
@@ -42,10 +43,20 @@ class Submission:
     created: bool
 
 
-def submit_images(owner: User, files: Iterable[CheckedFile], consent: bool) -> list[Submission]:
+def submit_images(
+    owner: User, files: Iterable[CheckedFile], consent: bool, refused: "list[Refused] | None" = None
+) -> list[Submission]:
     """Store each file with its row, or find the row of the same bytes; each in its own transaction, so that whatever
-    happens to one file, the others stay accepted. Raises OverQuota."""
-    submissions = [submit(owner, checked, consent) for checked in files]
+    happens to one file, the others stay accepted. `refused` collects the files that the person's quota has no
+    room for; without it such a file raises OverQuota."""
+    submissions = []
+    for checked in files:
+        try:
+            submissions.append(submit(owner, checked, consent))
+        except OverQuota as error:
+            if refused is None:
+                raise
+            refused.append(Refused(checked.name, error.sentence))
     wakeups.wake_workers()
     return submissions
 

@@ -12,7 +12,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('classifier', '0018_tokens'),
+        ('classifier', '0012_compared_claims'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

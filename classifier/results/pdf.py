@@ -150,7 +150,7 @@ def _second_opinion(network: dict[str, Any] | None) -> list[Flowable]:
 
 def _human(image: Image) -> list[Flowable]:
     said = human_answer(image)
-    return [_paragraph(f"<b>{escape(said)}</b>"), Spacer(0, 4)] if said else []
+    return [paragraph(f"<b>{escape(said)}</b>"), Spacer(0, 4)] if said else []
 
 
 def _experience(network: dict[str, Any] | None) -> list[Flowable]:

@@ -97,7 +97,7 @@ def shared_preview(request: HttpRequest, token: str) -> HttpResponseBase:
 @cache_control(private=True, no_store=True)
 def shared_screen(request: HttpRequest, token: str) -> HttpResponseBase:
     """The preview for a phone."""
-    return _unlisted(stored_file(_shared(token).screen, content_type="image/jpeg"))
+    return unlisted(stored_file(_shared(token).screen, content_type="image/jpeg"))
 
 
 @require_safe
