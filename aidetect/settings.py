@@ -100,6 +100,7 @@ STORAGE_MB = env.integer("STORAGE_MB", 0, 0, 1_000_000_000)
 API_PER_MINUTE = env.integer("API_PER_MINUTE", 120, 1, 100_000)
 RETENTION_DAYS = env.integer("RETENTION_DAYS", 0, 0, 36500)
 DETECTOR = env.choice("DETECTOR", "thorough", ("thorough", "quick"))
+AUDIT_DAYS = env.integer("AUDIT_DAYS", 365, 0, 36500)
 SHARE_DAYS = env.integer("SHARE_DAYS", 30, 1, 3650)
 AUDIT_SHARE = env.number("AUDIT_SHARE", 0.1, 0, 1)
 REVIEW_KINDS = ["contested", "disputed", "disagreeing", "uncertain"]
@@ -173,6 +174,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "classifier.views.doorway.staff_second_factor",
+    "classifier.views.recording.staff",
     "aidetect.middleware.trouble",
 ]
 ROOT_URLCONF = "aidetect.urls"
