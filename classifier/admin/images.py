@@ -144,7 +144,9 @@ class ImageAdmin(Quick):
         if not image.thumbnail or not image.reviewable:
             return "private" if image.thumbnail else "–"
         return format_html(
-            '<img class="thumb" src="{}" alt="" loading="lazy">', reverse("image_thumbnail", args=[image.uuid])
+            '<img class="thumb" src="{}" alt="{}" loading="lazy">',
+            reverse("image_thumbnail", args=[image.uuid]),
+            image.name,
         )
 
     @admin.display(description="Picture")

@@ -42,7 +42,7 @@ def everybody(report: dict[str, Any]) -> list[str]:
     ]
 
 
-def _strictest(report: dict[str, Any]) -> dict[str, float | None]:
+def _strictest(report: dict[str, Any]) -> dict[str, Any]:
     return (report.get("headline") or {}).get("decided") or report.get("decided") or {}
 
 
