@@ -61,6 +61,8 @@ def unusual(folder):
         "MAX_ATTEMPTS": "2",
         "SWEEP_SECONDS": "1",
         "LOG_FORMAT": "json",
+        "METRICS_TOKEN": "long-and-random",
+        "METRICS_FROM": "10.0.0.0/8",
         "ERROR_MAIL": "operator@example.org",
         "SENTRY_DSN": "http://key@127.0.0.1:9/1",
     }

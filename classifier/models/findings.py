@@ -24,6 +24,7 @@ class Verdict(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["image", "detector"], name="one_verdict_per_detector")]
+        indexes = [models.Index(fields=["created_at"], name="verdict_created")]
 
     def __str__(self) -> str:
         return f"{self.outcome} ({self.score:.2f}) by {self.detector_id}"

@@ -31,7 +31,7 @@ def plots_of(detector: Detector) -> list[tuple[str, str, str]]:
 
 def everybody(report: dict[str, Any]) -> list[str]:
     """What the figures mean, without any of their names; from the strictest test that there is."""
-    figures = _strictest(report)
+    figures = {name: share for name, share in _strictest(report).items() if share is not None}
     if not {"real_called_fake", "fake_called_real", "share"} <= figures.keys():
         return []
     wrong, missed = _of_hundred(figures["real_called_fake"]), _of_hundred(figures["fake_called_real"])
