@@ -1,4 +1,4 @@
-"""Figures for Prometheus. The project's middleware answers with this as with health, before any check of the host name."""
+"""Figures for Prometheus. The middleware answers with this as with health, before any check of the host name."""
 
 import secrets
 from ipaddress import ip_address
