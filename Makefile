@@ -9,16 +9,19 @@ PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-deps
 # Two processes; files that share the real stack stay together in one of them (tests/conftest.py).
 PARALLEL := -n 2
 
-.PHONY: help run test check lint types bench lock clean
+.PHONY: help run test test-production check lint types bench lock clean
 
 help:            ## say what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 10
 
 run: $(VENV)/installed  ## start aidetect on PORT (8000); Ctrl-C stops everything
 	@exec $(PY) manage.py launch --port $(PORT)
 
 test: $(VENV)/installed-dev  ## run all tests (ARGS="-k upload" passes options to pytest)
 	$(PY) -m pytest $(PARALLEL) $(ARGS)
+
+test-production: $(VENV)/installed-dev  ## a whole site of real processes (PostgreSQL, Redis, nginx, S3), and what may happen to it
+	$(PY) -m pytest tests/production $(ARGS)
 
 check: lint  ## in a minute: lint, and every test that needs neither Keras nor the real stack
 	$(PY) -m pytest $(PARALLEL) -m "not keras and not stack and not browser" $(ARGS)

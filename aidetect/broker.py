@@ -9,6 +9,8 @@ from pathlib import Path
 
 import redis
 from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 SEEN_SECONDS = 60
 PREFIX = "aidetect:worker:"
@@ -18,7 +20,8 @@ TRAINERS = "aidetect:trainer:"
 def client() -> redis.Redis:
     """A client that gives up after two seconds, on the broker's Redis."""
     address = settings.CELERY_BROKER_URL.replace("redis+socket://", "unix://")
-    return redis.Redis.from_url(address, socket_timeout=2, socket_connect_timeout=2)
+    never = Retry(NoBackoff(), 0)  # by default it tries four times
+    return redis.Redis.from_url(address, socket_timeout=2, socket_connect_timeout=2, retry=never)
 
 
 def report_worker(children: Iterable[int] = (), prefix: str = PREFIX) -> None:

@@ -11,24 +11,28 @@ import environ
 from csp.constants import NONE, SELF
 from django.contrib.messages import constants as message_levels
 
-from aidetect import env, logs
+from aidetect import env, logs, store_address
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 if (BASE_DIR / ".env").is_file():
     environ.Env.read_env(BASE_DIR / ".env")
 
 # --- Places -----------------------------------------------------------------------------------------------------------
-RUN_DIR = env.read("RUN_DIR", BASE_DIR / ".run", "a folder for sockets, the cache and the secret key", Path).absolute()
-MEDIA_ROOT = env.read("MEDIA_ROOT", BASE_DIR / "media", "a folder for uploads and trained detectors", Path).absolute()
+DATA_DIR = env.read("DATA_DIR", BASE_DIR, "a folder for everything that is stored", Path).absolute()
+RUN_DIR = env.read("RUN_DIR", DATA_DIR / ".run", "a folder for sockets, the cache and the secret key", Path).absolute()
+MEDIA_ROOT = env.read("MEDIA_ROOT", DATA_DIR / "media", "a folder for uploads and trained detectors", Path).absolute()
 SHIPPED_DETECTORS = BASE_DIR / "classifier" / "shipped"
 TRUST_LIST = env.read(
     "TRUST_LIST", BASE_DIR / "classifier" / "provenance" / "trust", "a folder of PEM files of trusted signers", Path
 )
-MANIFEST = BASE_DIR / "dataset" / "manifest.csv"
+MANIFEST = DATA_DIR / "dataset" / "manifest.csv"
 FEATURES = MEDIA_ROOT / "features"
+STORAGE = env.read("STORAGE_URL", None, store_address.EXPECTED, store_address.parse)
+SERVE_FILES = env.choice("SERVE_FILES", "app", ("app", "nginx", "signed") if STORAGE else ("app", "nginx"))
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = DATA_DIR / "staticfiles"
+PAGES = BASE_DIR if (BASE_DIR / "templates").is_dir() else BASE_DIR / "aidetect"  # installed, they are in the package
+STATICFILES_DIRS = [PAGES / "static"]
 
 
 def _secret_key() -> str:
@@ -72,10 +76,12 @@ def _networks(value: str) -> list[IPv4Network | IPv6Network]:
 TRUSTED_PROXIES = env.read("TRUSTED_PROXIES", NO_PROXIES, NETWORKS, _networks)
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+# The one other place that pages may show pictures from, and only when an operator says so:
+_SIGNED = [STORAGE["endpoint_url"]] if STORAGE and SERVE_FILES == "signed" else []
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
-        "img-src": [SELF, "blob:", "data:"],
+        "img-src": [SELF, "blob:", "data:", *_SIGNED],
         "object-src": [NONE],
         "base-uri": [NONE],
         "form-action": [SELF],
@@ -89,6 +95,10 @@ MAX_IMPORT_MB = env.number("MAX_IMPORT_MB", 2000, 1, 1_000_000)
 MAX_MEGAPIXELS = env.number("MAX_MEGAPIXELS", 200, 0.001, 500)
 SMALLEST_SIDE = env.integer("SMALLEST_SIDE", 32, 1, 4096)
 MAX_FILES = env.integer("MAX_FILES", 20, 1, 200)
+MAX_BATCH_FILES = env.integer("MAX_BATCH_FILES", 2000, 1, 100_000)
+MAX_BATCH_MB = env.number("MAX_BATCH_MB", 2000, 0.001, 1_000_000)
+GUEST_CHECKS = env.boolean("GUEST_CHECKS", True)
+GUEST_CHECKS_PER_HOUR = env.integer("GUEST_CHECKS_PER_HOUR", 10, 1, 100_000)
 MAX_REQUEST_MB = env.number("MAX_REQUEST_MB", 500, 0.001, 1_000_000)
 UPLOADS_PER_HOUR = env.integer("UPLOADS_PER_HOUR", 0, 0, 1_000_000)
 STORAGE_MB = env.integer("STORAGE_MB", 0, 0, 1_000_000_000)
@@ -168,6 +178,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "classifier.views.doorway.staff_second_factor",
+    "aidetect.middleware.trouble",
 ]
 ROOT_URLCONF = "aidetect.urls"
 WSGI_APPLICATION = "aidetect.wsgi.application"
@@ -175,7 +186,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [PAGES / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -187,7 +198,9 @@ TEMPLATES = [
     },
 ]
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": {"BACKEND": "aidetect.store.ObjectStore", "OPTIONS": STORAGE}
+    if STORAGE
+    else {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 CACHES = {
@@ -223,7 +236,7 @@ def _mail(url: str) -> dict[str, object]:
 DATABASES = {
     "default": env.read(
         "DATABASE_URL",
-        _database(f"sqlite:///{BASE_DIR / 'db.sqlite3'}"),
+        _database(f"sqlite:///{DATA_DIR / 'db.sqlite3'}"),
         "sqlite:////absolute/path or postgres://user:password@host/name",
         _database,
     )

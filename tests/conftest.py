@@ -13,7 +13,16 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 if "PYTEST_XDIST_WORKER" in os.environ:  # one thread of TensorFlow for each of the processes that share the cores
     os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
 # Tests never read the developer's own data or settings.
-for name in ("SECRET_KEY", "MEDIA_ROOT", "REVIEW_SCOPE", "ALLOWED_HOSTS", "HTTPS", "REDIS_URL"):
+for name in (
+    "SECRET_KEY",
+    "MEDIA_ROOT",
+    "REVIEW_SCOPE",
+    "ALLOWED_HOSTS",
+    "HTTPS",
+    "REDIS_URL",
+    "STORAGE_URL",
+    "SERVE_FILES",
+):
     os.environ.pop(name, None)
 
 import pytest
@@ -56,6 +65,8 @@ def pytest_xdist_make_scheduler(config, log):
 
 def pytest_ignore_collect(collection_path, config):
     """Files that need Keras as a whole are not even imported where no test with Keras is wanted: that takes seconds."""
+    if collection_path.name == "production":  # `make test-production`
+        return not any("production" in str(argument) for argument in config.args)
     wanted = "not keras" not in config.option.markexpr or collection_path.suffix != ".py"
     return None if wanted or not KERAS.search(collection_path.read_text()) else True
 

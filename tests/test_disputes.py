@@ -245,7 +245,7 @@ def test_a_link_that_ended_shows_nothing(declared, as_alice, ended, django_captu
         as_alice.post(reverse("image_delete", args=[declared.uuid]))
     else:
         as_alice.post(reverse("image_again", args=[declared.uuid]))
-    for name in ("shared_preview", "shared_pdf"):
+    for name in ("shared_preview", "shared_screen", "shared_pdf"):
         assert Client().get(reverse(name, args=[token])).status_code == 404
     response = Client().get(reverse("shared", args=[token]))
     assert response.status_code == (410 if ended in ("expired", "revoked") else 404)

@@ -11,6 +11,7 @@ from classifier.admin import (
     imports,
     overview,
     second_factors,
+    start,
     training,
 )
 
@@ -23,6 +24,7 @@ __all__ = [
     "imports",
     "overview",
     "second_factors",
+    "start",
     "training",
 ]
 

@@ -133,6 +133,10 @@ class ImageAdmin(Quick):
         ),
     )
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Image]:
+        """Not those of guests, which staff never see."""
+        return super().get_queryset(request).filter(guest="")
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         return [name for _, options in self.fieldsets for name in options["fields"]]
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest
@@ -12,10 +13,11 @@ from django.http import HttpRequest
 from classifier.api.problems import Problem, Wrong
 from classifier.api.shapes import RefusedShape
 from classifier.forms.uploading import check_file
+from classifier.intake import quotas
 from classifier.intake.checks import clean_name
-from classifier.intake.submitting import CheckedFile
+from classifier.intake.submitting import CheckedFile, Refused
 
-STATUSES = {"bytes": 413, "format": 415}
+STATUSES = {"bytes": 413, "format": 415, "quota": 429}
 """What a refusal is answered with when all files broke the same rule; 422 otherwise."""
 YES, NO = ("true", "on", "yes", "1"), ("false", "off", "no", "0", "")
 
@@ -50,8 +52,22 @@ def check(files: Sequence["UploadedFile[Any]"]) -> Checked:
             code = str(error.code or "invalid")
             checked.refused.append(RefusedShape(name=name, code=code, detail=" ".join(error.messages)))
     if not checked.good:
-        raise _none_good(checked.refused)
+        raise none_good(checked.refused)
     return checked
+
+
+def require_room(owner: User) -> None:
+    """Before the files are read; exactly counted is when they are stored. Raises Problem."""
+    if sentence := quotas.room_of(owner).objection(0):
+        raise Problem(403, sentence, "quota")
+
+
+def over_quota(over: Sequence[Refused], none_stored: bool) -> list[RefusedShape]:
+    """Files that the person's quota has no room for. Raises Problem where that is so for all of them."""
+    refused = [RefusedShape(name=one.name, code="quota", detail=one.reason) for one in over]
+    if refused and none_stored:
+        raise Problem(403, refused[0].detail, "quota", [Wrong(where=one.name, detail=one.detail) for one in refused])
+    return refused
 
 
 def ticked(request: HttpRequest, name: str) -> bool:
@@ -70,7 +86,7 @@ def digest_of(checked: CheckedFile) -> str:
     return digest.hexdigest()
 
 
-def _none_good(refused: Sequence[RefusedShape]) -> Problem:
+def none_good(refused: Sequence[RefusedShape]) -> Problem:
     codes = {one.code for one in refused}
     status = STATUSES.get(codes.pop(), 422) if len(codes) == 1 else 422
     wrong = [Wrong(where=one.name, detail=one.detail) for one in refused]

@@ -174,6 +174,7 @@ class DisputeIn(Strict):
     category: Category
     how: str = Field(max_length=1000, min_length=1, description="how you know")
     agreed: bool = Field(description="must be true: staff may look at the picture, or nobody can answer")
+    training: bool = Field(False, description="it may also be used to improve the detector")
 
 
 class Filters(Strict):
@@ -181,6 +182,7 @@ class Filters(Strict):
 
     q: str = Field("", max_length=200, description="part of the file name")
     verdict: Outcome | None = None
+    tag: str = Field("", description="one of your tags")
     state: State | None = None
     sort: str = Field("", pattern="^(-?score)?$", description="score, -score, or newest first")
     evidence: str = Field("", description="a kind of evidence in the file, such as c2pa")

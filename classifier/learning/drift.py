@@ -20,7 +20,9 @@ def by_week(weeks: int = WEEKS) -> list[dict[str, Any]]:
     """One dict a week and detector, newest first: counts of each verdict, shares of inconclusive, disputed and
     overturned ones, the mean score, and a histogram of scores in BINS equal parts."""
     since = timezone.now() - timedelta(weeks=weeks)
-    verdicts = Verdict.objects.filter(created_at__gte=since).annotate(week=TruncWeek("created_at")).order_by()
+    verdicts = (
+        Verdict.objects.filter(created_at__gte=since, image__guest="").annotate(week=TruncWeek("created_at")).order_by()
+    )
     disputed = Exists(Dispute.objects.filter(image=OuterRef("image"), created_at__gte=OuterRef("created_at")))
     keys = verdicts.annotate(verdict_label=F("image__label")).values("week", "detector__version")
     rows = keys.annotate(

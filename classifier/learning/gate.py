@@ -9,7 +9,6 @@ from django.contrib.auth.models import User
 
 from classifier.detector.errors import DetectorError
 from classifier.detector.labels import CLASS_NAMES
-from classifier.detector.serving import bundle
 from classifier.models import (
     DatasetVersion,
     Detector,
@@ -19,7 +18,7 @@ from classifier.models import (
     Promotion,
     RegressionCase,
 )
-from classifier.registry import detectors
+from classifier.registry import bundles, detectors
 
 WORTH = {"REAL": 1, "FAKE": -1, "INCONCLUSIVE": 0}
 FIGURES = (
@@ -157,8 +156,8 @@ def rollback(by: User | None, reason: str = "") -> Promotion:
 
 
 def _require_files(detector: Detector) -> None:
-    if not (detector.folder / bundle.MODEL_FILE).is_file():
-        raise DetectorError(f"the files of {detector} are gone from {detector.folder}")
+    if not bundles.is_there(detector):
+        raise DetectorError(f"the files of {detector} are gone from {detector.bundle or detector.folder}")
 
 
 @dataclass(frozen=True)

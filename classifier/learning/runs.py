@@ -68,11 +68,10 @@ def ask_for_measurement(detector: Detector, dataset: DatasetVersion, by: User | 
 
 def status_of(run: TrainingRun) -> dict[str, Any]:
     """What the polled page shows; `seen` changes whenever there is something new."""
-    progress = run.progress
-    done, total = progress.get("done", 0), progress.get("total", 0)
+    phase = run.progress.get("phase", "")
     return {
         "run": run,
-        "phase": progress.get("phase", ""),
-        "share": done / total if total else None,
-        "seen": f"{run.state}-{len(run.history)}-{progress.get('phase', '')}-{done}",
+        "phase": phase,
+        "share": run.share_done,
+        "seen": f"{run.state}-{len(run.history)}-{phase}-{run.progress.get('done', 0)}",
     }

@@ -1,6 +1,7 @@
 """The rows. They are the truth: the broker carries wake-ups only."""
 
 from classifier.models.allowances import Allowance, Received
+from classifier.models.batches import Batch, BatchItem, BatchShare
 from classifier.models.choices import (
     Architecture,
     Category,
@@ -30,6 +31,9 @@ from classifier.models.training import Measurement, Promotion, RegressionCase, R
 __all__ = [
     "Allowance",
     "Architecture",
+    "Batch",
+    "BatchItem",
+    "BatchShare",
     "Category",
     "Claim",
     "Comparison",

@@ -49,6 +49,8 @@ class State(models.TextChoices):
     ANALYSING = "analysing", "Analysing"
     DONE = "done", "Done"
     FAILED = "failed", "Failed"
+    PAUSED = "paused", "Paused"
+    CANCELLED = "cancelled", "Cancelled"
 
 
 class DecidedBy(models.TextChoices):

@@ -50,6 +50,19 @@ class Job(Work):
     def is_open(self) -> bool:
         return self.state in (JobState.WAITING, JobState.RUNNING)
 
+    @property
+    def share_done(self) -> float | None:
+        """Between 0 and 1, None before the total is known."""
+        done, total = (self.progress.get(key) or 0 for key in ("done", "total"))
+        return min(1.0, done / total) if total else None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """By the pace so far, None as long as there is none to go by."""
+        done, total = (self.progress.get(key) or 0 for key in ("done", "total"))
+        seconds = self.progress.get("seconds")
+        return seconds / done * max(0, total - done) if done and seconds is not None and self.is_open else None
+
     def finish(self, state: JobState, **values: Any) -> bool:
         return self.update_mine(**values, state=state, finished_at=timezone.now())
 

@@ -6,7 +6,7 @@ from typing import Any
 from django import template
 from django.utils.safestring import SafeString
 
-from classifier.detector.measuring import plots
+from classifier.detector.measuring import hundred, plots
 
 register = template.Library()
 
@@ -24,6 +24,11 @@ def curve(history: Sequence[dict[str, Any]], name: str) -> SafeString:
 @register.simple_tag
 def reliability(table: Sequence[dict[str, Any]]) -> SafeString:
     return SafeString(plots.reliability(table))
+
+
+@register.simple_tag
+def dots(parts: Sequence[hundred.Part], title: str) -> SafeString:
+    return SafeString(hundred.draw(parts, title))
 
 
 @register.simple_tag

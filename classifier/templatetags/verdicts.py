@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 from classifier.intake.checks import size_in_words
 from classifier.models import DecidedBy, Image
 from classifier.results.report import visible
+from classifier.results.wording import SAID
 
 register = template.Library()
 register.filter(size_in_words)
@@ -47,9 +48,16 @@ def icon(name: str, css: str = "") -> SafeString:
 
 
 @register.filter
-def favicon(outcome: str) -> str:
-    """The address of the icon that the browser's tab shows for a verdict."""
-    return static(f"favicon-{outcome.lower()}.svg")
+def result_favicon(image: Image) -> str:
+    """The address of the icon that the browser's tab shows for a verdict, or for what a person said."""
+    return static(f"favicon-{(image.label if image.label in SAID else image.outcome).lower()}.svg")
+
+
+@register.filter
+def score_in_words(score: float, card: dict[str, Any]) -> str:
+    """The score's drawing for who does not see it."""
+    between = f"Between {card['fake_below']:.2f} and {card['real_above']:.2f} the verdict is inconclusive."
+    return f"Score {score:.2f} on a scale from 0, AI-generated, to 1, photograph. {between}"
 
 
 @register.filter

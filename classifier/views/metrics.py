@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from classifier.detector.measuring import model_card, plots
+from classifier.detector.measuring import hundred, model_card, plots
 from classifier.models import Detector
 
 HEADLINE = (
@@ -31,7 +31,7 @@ def plots_of(detector: Detector) -> list[tuple[str, str, str]]:
 
 def everybody(report: dict[str, Any]) -> list[str]:
     """What the figures mean, without any of their names; from the strictest test that there is."""
-    figures = (report.get("headline") or {}).get("decided") or report.get("decided") or {}
+    figures = {name: share for name, share in _strictest(report).items() if share is not None}
     if not {"real_called_fake", "fake_called_real", "share"} <= figures.keys():
         return []
     wrong, missed = _of_hundred(figures["real_called_fake"]), _of_hundred(figures["fake_called_real"])
@@ -40,6 +40,17 @@ def everybody(report: dict[str, Any]) -> list[str]:
         f"Of 100 AI-generated pictures, {missed} are wrongly called real photographs.",
         f"Of 100 pictures, {_of_hundred(1 - figures['share'])} get no answer but “inconclusive”, instead of a guess.",
     ]
+
+
+def _strictest(report: dict[str, Any]) -> dict[str, float | None]:
+    return (report.get("headline") or {}).get("decided") or report.get("decided") or {}
+
+
+def hundreds(report: dict[str, Any]) -> list[tuple[str, list[hundred.Part]]]:
+    """The picture to `everybody`: for each kind what a hundred of it were called."""
+    kinds = (("REAL", "Of 100 real photographs"), ("FAKE", "Of 100 AI-generated pictures"))
+    drawn = [(title, hundred.parts_of(kind, _strictest(report))) for kind, title in kinds]
+    return [(title, parts) for title, parts in drawn if parts]
 
 
 def _of_hundred(share: float) -> str:
@@ -64,7 +75,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
         return render(request, "classifier/no_detector.html", status=503)
     context = {"detector": detector, "headline": HEADLINE, "plots": plots_of(detector)}
     report = detector.card.get("report", {})
-    context |= {"everybody": everybody(report)}
+    context |= {"everybody": everybody(report), "hundreds": hundreds(report)}
     context |= {key: subsets(report, key) for key in ("photographs", "generators")}
     context |= {"failures": model_card.FAILURES, "misuse": model_card.MISUSE}
     return render(request, "classifier/metrics.html", context)

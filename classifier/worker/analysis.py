@@ -32,13 +32,15 @@ logger = logging.getLogger(__name__)
 
 THREADS = 2
 HEAT = (112, 112)
-THUMBNAIL, DISPLAY = (320, 320), (1600, 1600)
+THUMBNAIL, SCREEN, DISPLAY = (320, 320), (960, 960), (1600, 1600)
+LOST = "The stored file of this picture is lost, through no fault of yours. Upload it again, and it is analysed here."
 UNEXPECTED = "Something went wrong on our side while reading this picture. Please try again."
 
 
 @dataclass
 class Prepared:
-    """A decoded image on its way to the network, with what its file says; seconds are those spent on it alone."""
+    """A decoded image on its way to the network, with what its file says; seconds are those spent on it alone.
+    screen: b"" where it would be no smaller than display."""
 
     image: Image
     views: Pixels
@@ -47,6 +49,7 @@ class Prepared:
     evidence: list[Evidence]
     thumbnail: bytes
     display: bytes
+    screen: bytes
     dhash: str
     seconds: float
 
@@ -161,7 +164,7 @@ def _result_of(image: Image, token: uuid.UUID, coming: "Future[Prepared]") -> Pr
     mine = Image.objects.filter(pk=image.pk, claim=token)
     try:
         # Still alive: a batch of huge pictures may outlast one claim, so all of it is renewed.
-        Image.objects.filter(claim=token).update(claimed_at=timezone.now())
+        Image.objects.filter(claim=token).renew()
         return coming.result()
     except Exception as error:  # the task boundary: one odd file must not hold up the others
         if is_trouble(error):
@@ -204,11 +207,11 @@ def _prepare(image: Image, loaded: bundle.LoadedDetector) -> Prepared:
     rgb = seen.rgb
     display = _jpeg(rgb, DISPLAY, quality=88)
     thumbnail = _jpeg(rgb, THUMBNAIL, quality=80)
+    screen = _jpeg(rgb, SCREEN, quality=80) if exceeds(rgb.size, SCREEN) else b""
     seconds = time.perf_counter() - started
     tally.spent("read", seconds)
-    return Prepared(
-        image, loaded.views(rgb), rgb.size, seen.unfit, seen.evidence, thumbnail, display, dhash(rgb), seconds
-    )
+    views, hashed = loaded.views(rgb), dhash(rgb)
+    return Prepared(image, views, rgb.size, seen.unfit, seen.evidence, thumbnail, display, screen, hashed, seconds)
 
 
 def _jpeg(rgb: Picture.Image, box: tuple[int, int], quality: int) -> bytes:
@@ -227,11 +230,14 @@ def _store(ready: Prepared, detector: Detector, said: Said, token: uuid.UUID) ->
     """Verdict, evidence, copies and `done` in one transaction, if the row is still ours; it may have been deleted
     meanwhile. Returns whether it was."""
     image = ready.image
-    names = [f"derived/{uuid.uuid4()}.jpg" for _ in range(2)]
-    copies = (image.thumbnail, ready.thumbnail), (image.display, ready.display)
+    copies = (image.thumbnail, ready.thumbnail), (image.display, ready.display), (image.screen, ready.screen)
+    names = [f"derived/{uuid.uuid4()}.jpg" if content else "" for _, content in copies]
     try:
         for name, (field, content) in zip(names, copies, strict=True):
-            field.save(name, ContentFile(content), save=False)
+            if content:
+                field.save(name, ContentFile(content), save=False)
+            else:
+                field.name = ""
         row, stale = _conclude(ready, detector, said, token)
     except Exception:
         _drop(image, names)
@@ -244,7 +250,7 @@ def _store(ready: Prepared, detector: Detector, said: Said, token: uuid.UUID) ->
 def _drop(image: Image, names: list[str]) -> None:
     """Remove copies, written in part maybe, unless the row has them after all: a commit may fail only in its answer."""
     with contextlib.suppress(OSError, DatabaseError):
-        if not Image.objects.filter(pk=image.pk, display__in=names).exists():
+        if not Image.objects.filter(pk=image.pk, display__in=[name for name in names if name]).exists():
             remove_files((image.original.storage, name) for name in names)
 
 
@@ -257,8 +263,8 @@ def _conclude(
     with transaction.atomic():
         row = Image.objects.select_for_update().filter(pk=image.pk, claim=token).first()
         if row:
-            stale = [(file.storage, file.name) for file in (row.thumbnail, row.display, row.heat) if file]
-            row.thumbnail, row.display = image.thumbnail, image.display
+            stale = [(file.storage, file.name) for file in row.files[1:] if file]
+            row.thumbnail, row.display, row.screen = image.thumbnail, image.display, image.screen
             row.state, row.claim, row.error = State.DONE, None, ""
             row.holder, row.setbacks, row.not_before = "", 0, None
             write(row, ready, detector, said)

@@ -16,6 +16,7 @@ from classifier.detector.training.pace import Progress, Step
 from classifier.detector.training.runner import train
 from classifier.models import Detector
 from classifier.registry import detectors
+from classifier.worker import shared_features
 
 MANIFEST_FILE = "manifest.csv"
 BASELINE: dict[str, Any] = {
@@ -56,10 +57,11 @@ def train_rows(
     rows, _ = manifest.still_there(rows)
     manifest.write(rows, folder / MANIFEST_FILE)
     extra: dict[str, Any] = {}
-    if baseline:
-        original = dataclasses.replace(config, **BASELINE, version="baseline")
-        extra["baseline"] = train(original, rows, folder / "baseline", on_epoch, on_step).card.report["overall"]
-    card = train(config, rows, folder, on_epoch, on_step).card
+    with shared_features.shared():
+        if baseline:
+            original = dataclasses.replace(config, **BASELINE, version="baseline")
+            extra["baseline"] = train(original, rows, folder / "baseline", on_epoch, on_step).card.report["overall"]
+        card = train(config, rows, folder, on_epoch, on_step).card
     publish(folder, card.report | extra)
 
 
@@ -112,7 +114,8 @@ def unused_folder(version: str) -> Path:
 
 def publish(folder: Path, report: dict[str, Any]) -> None:
     """Put a report into the bundle's card and its row, beside it as Markdown, and draw its plots."""
-    card = detectors.revise(folder, report=report)
+    card = bundle.revise(folder, report=report)
+    detectors.refresh(card)
     write_report(report, f"{card.version} on sources that the scoring network never saw", folder)
     (folder / "MODEL_CARD.md").write_text(model_card.markdown(card), encoding="utf-8")
 

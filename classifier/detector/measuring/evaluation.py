@@ -26,6 +26,8 @@ from classifier.detector.stats.classification import (
 )
 
 HEADLINE = ("accuracy", "precision", "recall", "f1", "balanced_accuracy", "auroc", "fakes_found", "brier")
+DECIDED = ("share", "accuracy", "real_called_fake", "fake_called_real")
+"""What tables show of the three-way verdicts."""
 Edges = float | Floats
 """A threshold for all images, or one for each: thresholds of cross-validation differ by fold."""
 
@@ -91,7 +93,7 @@ def report(rows: Sequence[Row], scores: Floats, fake_below: Edges, real_above: E
 
 
 def three_way(targets: Ints, scores: Floats, fake_below: Edges, real_above: Edges) -> dict[str, float | None]:
-    """Verdicts with abstentions: share decided, accuracy of those, and both errors as shares of a class."""
+    """Verdicts with abstentions: share decided, accuracy of those, and what each class was called as shares of it."""
     fake, real = scores < fake_below, scores > real_above
     decided, right = fake | real, np.where(targets == 1, real, fake)
     mean = {
@@ -99,6 +101,8 @@ def three_way(targets: Ints, scores: Floats, fake_below: Edges, real_above: Edge
         "accuracy": right[decided],
         "real_called_fake": fake[targets == 1],
         "fake_called_real": real[targets == 0],
+        "real_called_real": real[targets == 1],
+        "fake_called_fake": fake[targets == 0],
     }
     return {name: share(values) for name, values in mean.items()}
 
@@ -193,7 +197,7 @@ def markdown(measured: dict[str, Any], title: str) -> str:
         ]
         lines.append("| --- " * 7 + "|")
         for name, tier in tiers.items():
-            figures = [tier["auroc"], tier["balanced_accuracy"], *tier["decided"].values()]
+            figures = [tier["auroc"], tier["balanced_accuracy"], *(tier["decided"][key] for key in DECIDED)]
             lines.append(f"| {name} | {' | '.join(str(figure) for figure in figures)} |")
     decided = measured["decided"]
     lines += [

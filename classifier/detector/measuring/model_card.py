@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from classifier.detector.measuring.evaluation import percent
+from classifier.detector.measuring.evaluation import DECIDED, percent
 from classifier.detector.serving.bundle import Card
 
-DECIDED = ("share", "accuracy", "real_called_fake", "fake_called_real")
 MISUSE = (
     "as the sole evidence about a picture or a person: not in court, not in journalism, not for moderation without "
     "somebody who can look further",

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
 from classifier.detector.errors import DetectorError
-from classifier.management.arguments import version_numbered
+from classifier.management.arguments import manifest_named
 from classifier.management.keras_command import KerasCommand
 from classifier.management.progress import counter, epoch_line
 
@@ -44,15 +44,14 @@ class Command(KerasCommand):
         step = counter("Training", every=60)
         chosen, path = {key: options[key] for key in OPTIONS}, options["manifest"]
         try:
-            if options["dataset"]:
-                path = version_numbered(options["dataset"]).manifest
-            elif options["folder"]:
+            if options["folder"] and not options["dataset"]:
                 path, skipped = candidates.manifest_of(options["folder"], name, chosen["seed"], counter("Reading"))
                 for complaint in skipped:
                     self.stderr.write(f"skipped {complaint}")
-            config = candidates.configured(path, options["architecture"], name, chosen)
             show = lambda epoch: self.stdout.write(epoch_line(epoch))  # noqa: E731
-            detector = candidates.train_candidate(config, path, options["baseline"], show, step)
+            with manifest_named(options["dataset"], path) as path:
+                config = candidates.configured(path, options["architecture"], name, chosen)
+                detector = candidates.train_candidate(config, path, options["baseline"], show, step)
         except DetectorError as error:
             raise CommandError(str(error)) from error
         report = detector.card["report"]["overall"]
