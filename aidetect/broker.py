@@ -23,5 +23,11 @@ def report_worker() -> None:
 
 
 def worker_was_seen() -> bool:
+    return bool(workers_seen())
+
+
+def workers_seen() -> list[str]:
+    """The workers seen in the last SEEN_SECONDS, as host:process."""
     with client() as connection:
-        return any(True for _ in connection.scan_iter(f"{PREFIX}*", count=1000))
+        marks = connection.scan_iter(f"{PREFIX}*", count=1000)
+        return sorted((mark.decode() if isinstance(mark, bytes) else mark).removeprefix(PREFIX) for mark in marks)

@@ -1,18 +1,53 @@
 """What happens to a request before Django's own middleware sees it."""
 
 import logging
+import re
+import time
 from collections.abc import Callable
 from ipaddress import ip_address
+from uuid import uuid4
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 from django.utils.module_loading import import_string
 
+from aidetect import logs
+
 logger = logging.getLogger(__name__)
+requests_log = logging.getLogger("aidetect.requests")
 Next = Callable[[HttpRequest], HttpResponseBase]
 
 HEALTH = {"/healthz": "classifier.views.health.alive", "/readyz": "classifier.views.health.ready"}
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+def request_id(get_response: Next) -> Next:
+    """Gives each request an id, which stands in every line of the log, with the image it uploads, and in the answer's
+    X-Request-ID. One that a trusted proxy sends is kept; anybody else's is not believed."""
+
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        given = request.headers.get("X-Request-ID", "")
+        believed = _is_trusted(request.META.get("REMOTE_ADDR", "")) and REQUEST_ID.fullmatch(given)
+        number, started = given if believed else uuid4().hex, time.monotonic()
+        with logs.about(request=number):
+            response = get_response(request)
+            _log(request, response.status_code, time.monotonic() - started)
+        response["X-Request-ID"] = number
+        return response
+
+    return answer
+
+
+def _log(request: HttpRequest, status: int, seconds: float) -> None:
+    """By the route: an address itself may hold the token of a shared link or of a password reset."""
+    if request.path_info in HEALTH and status == 200:
+        return  # asked every few seconds
+    match = request.resolver_match
+    route = f"/{match.route}" if match else "an address that is no page"
+    about = {"image_id": str(match.kwargs["uuid"])} if match and "uuid" in match.kwargs else {}
+    requests_log.info("%s %s: %d in %.0f ms", request.method, route, status, seconds * 1000, extra=about)
 
 
 def health(get_response: Next) -> Next:

@@ -11,7 +11,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.contrib.messages import constants as message_levels
 
-from aidetect import env, store_address
+from aidetect import env, logs, store_address
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 if (BASE_DIR / ".env").is_file():
@@ -91,6 +91,10 @@ MAX_IMPORT_MB = env.number("MAX_IMPORT_MB", 2000, 1, 1_000_000)
 MAX_MEGAPIXELS = env.number("MAX_MEGAPIXELS", 200, 0.001, 500)
 SMALLEST_SIDE = env.integer("SMALLEST_SIDE", 32, 1, 4096)
 MAX_FILES = env.integer("MAX_FILES", 20, 1, 200)
+MAX_REQUEST_MB = env.number("MAX_REQUEST_MB", 500, 0.001, 1_000_000)
+UPLOADS_PER_HOUR = env.integer("UPLOADS_PER_HOUR", 0, 0, 1_000_000)
+STORAGE_MB = env.integer("STORAGE_MB", 0, 0, 1_000_000_000)
+API_PER_MINUTE = env.integer("API_PER_MINUTE", 120, 1, 100_000)
 RETENTION_DAYS = env.integer("RETENTION_DAYS", 0, 0, 36500)
 DETECTOR = env.choice("DETECTOR", "thorough", ("thorough", "quick"))
 SHARE_DAYS = env.integer("SHARE_DAYS", 30, 1, 3650)
@@ -140,25 +144,32 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "crispy_forms",
     "crispy_bootstrap5",
     "django_htmx",
     "csp",
+    "ninja",
 ]
 MIDDLEWARE = [
+    "aidetect.middleware.request_id",
     "aidetect.middleware.health",
+    "classifier.api.problems.everywhere",
     "aidetect.middleware.client_address",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "classifier.views.doorway.BoundedBody",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "classifier.views.doorway.keep_no_copy",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "classifier.views.doorway.staff_second_factor",
     "aidetect.middleware.trouble",
 ]
 ROOT_URLCONF = "aidetect.urls"
@@ -189,6 +200,7 @@ CACHES = {
         # Shared by the web processes and alive without Redis: allauth counts log-in attempts in it.
         "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
         "LOCATION": RUN_DIR / "cache",
+        "OPTIONS": {"MAX_ENTRIES": 2000},
     }
 }
 
@@ -239,16 +251,33 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
-ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_PREVENT_ENUMERATION = "strict"  # sign-up and password reset answer alike, whether an address is known or not
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+SIGNUP = env.choice("SIGNUP", "open", ("open", "invited", "closed"))
 ACCOUNT_LOGOUT_REDIRECT_URL = "home"
 ACCOUNT_SESSION_REMEMBER = True
-ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key"}
+ACCOUNT_RATE_LIMITS = {
+    "login_failed": "10/m/ip,5/5m/key",
+    "reauthenticate": "5/5m/user",  # whatever else asks for the password of somebody who is signed in
+    "change_password": "5/5m/user",
+}
 ACCOUNT_ADAPTER = "classifier.accounts.adapter.AccountAdapter"
+STAFF_SECOND_FACTOR = env.boolean("STAFF_SECOND_FACTOR", False)
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_FORMS = {"add_webauthn": "classifier.forms.second_step.AddKeyForm"}
+MFA_TOTP_ISSUER = "aidetect"
+MFA_TOTP_TOLERANCE = 1
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS  # on this machine itself, the only one where browsers allow that
 
 _MAIL = env.read("EMAIL_URL", _mail("consolemail://"), "consolemail:// or smtp+tls://user:password@host:587", _mail)
-EMAIL_BACKEND = _MAIL["EMAIL_BACKEND"]
+EMAIL_BACKEND = str(_MAIL["EMAIL_BACKEND"])
 EMAIL_HOST, EMAIL_PORT = _MAIL.get("EMAIL_HOST", "localhost"), _MAIL.get("EMAIL_PORT", 25)
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _MAIL.get("EMAIL_HOST_USER", ""), _MAIL.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_TIMEOUT = 10
+EMAIL_IS_SENT = not EMAIL_BACKEND.endswith("console.EmailBackend")
+ACCOUNT_EMAIL_VERIFICATION = "mandatory" if EMAIL_IS_SENT else "none"  # who can't get an e-mail can't confirm one
+MFA_ALLOW_UNVERIFIED_EMAIL = not EMAIL_IS_SENT
 EMAIL_USE_TLS, EMAIL_USE_SSL = _MAIL.get("EMAIL_USE_TLS", False), _MAIL.get("EMAIL_USE_SSL", False)
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "aidetect@localhost", "an e-mail address")
 
@@ -258,17 +287,14 @@ USE_TZ = True
 CRISPY_ALLOWED_TEMPLATE_PACKS = CRISPY_TEMPLATE_PACK = "bootstrap5"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # twenty sentences overflow a cookie
 MESSAGE_TAGS = {message_levels.ERROR: "danger", message_levels.DEBUG: "secondary"}
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {"handlers": ["console"], "level": "WARNING"},
-    "loggers": {
-        "classifier": {"level": "INFO"},
-        "django.request": {"level": "ERROR"},  # a 404 is no news either
-        "celery": {"level": "INFO"},
-        "celery.app.trace": {"level": "WARNING"},  # a sweep every few seconds is no news
-        "celery.worker.strategy": {"level": "WARNING"},
-    },
-}
+
+# --- What operators are told ------------------------------------------------------------------------------------------
+LOG_FORMAT = env.choice("LOG_FORMAT", "plain", ("plain", "json"))
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
+ERROR_MAIL = env.words("ERROR_MAIL", [], "e-mail addresses, separated by commas")
+ADMINS = [(address, address) for address in ERROR_MAIL]
+EMAIL_SUBJECT_PREFIX = "[aidetect] "
+LOGGING = logs.configuration(LOG_FORMAT, mail=bool(ADMINS))
+SENTRY_DSN = env.text("SENTRY_DSN", "", "the address of a Sentry project")
+if SENTRY_DSN:
+    logs.report_to_sentry(SENTRY_DSN)

@@ -36,15 +36,22 @@ def train_waiting() -> int:
 def sweep() -> int:
     """Find what was lost: rows whose worker died, rows whose wake-up never arrived; delete what is past its time. Loads
     the detector early, too."""
+    from classifier.intake.inspecting import delete_left_over
+    from classifier.intake.quotas import forget_old_uploads
     from classifier.intake.retention import delete_expired
     from classifier.worker.loop import classify_waiting
 
     claims.release_everything()
     delete_expired()
+    forget_old_uploads()
+    delete_left_over()
     return classify_waiting(settings.BATCH_SIZE)
 
 
 @shared_task(name="classifier.clear_sessions", time_limit=LIMIT)  # type: ignore[untyped-decorator]
 def clear_sessions() -> None:
-    """Expired sessions are deleted; sent once an hour by the workers."""
+    """Expired sessions, and answers kept for repeated calls, are deleted; sent once an hour by the workers."""
+    from classifier.accounts.calls import forget_old
+
     call_command("clearsessions")
+    forget_old()

@@ -222,7 +222,7 @@ def small_fusion(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def tiny_bundle(tmp_path_factory):
+def tiny_bundle(tmp_path_factory, django_db_setup, django_db_blocker):
     """A folder with one detector that was trained for a moment: the original network, a thousand times quicker."""
     from classifier.detector.training.batches import Config
     from classifier.worker import candidates
@@ -231,7 +231,7 @@ def tiny_bundle(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tiny")
     (folder / "pictures").mkdir()
     config = Config("cnn32", "tiny", epochs=1, augment=False)
-    with step_by_step():
+    with step_by_step(), django_db_blocker.unblock():  # which asks whether there is a row for it
         candidates.train_rows(config, dataset(folder / "pictures", 40), folder / "shipped" / "tiny")
     return folder / "shipped"
 

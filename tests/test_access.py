@@ -1,9 +1,11 @@
 """Every page and file: it works for its owner, anonymous is redirected, a stranger gets 404, a wrong method 405."""
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
+from tests.conftest import person
 from tests.responses import body
 
 IMAGE_PAGES = {
@@ -31,6 +33,8 @@ OWN_PAGES = {
     "compare": "get",
     "history_delete": "post",
     "history_again": "post",
+    "history_tag": "post",
+    "history_untag": "post",
     "my_data": "post",
     "delete_account": "get",
 }
@@ -149,3 +153,26 @@ def test_pages_forbid_foreign_content(as_alice):
 def test_nobody_guesses_an_image(as_alice):
     assert as_alice.get("/images/00000000-0000-4000-8000-000000000000/").status_code == 404
     assert as_alice.get("/images/------------------------------------/").status_code == 404
+
+
+LOOKED_AT = [name for name in IMAGE_PAGES if name not in OWNER_ONLY]
+
+
+@pytest.mark.parametrize("name", IMAGE_PAGES)
+def test_staff_without_any_permission_are_strangers(name, classified, sign_in):
+    response = getattr(sign_in(person("newcomer", is_staff=True)), IMAGE_PAGES[name])(url_of(name, classified))
+    assert response.status_code == 404
+
+
+@pytest.mark.parametrize("name", LOOKED_AT)
+@pytest.mark.parametrize("codename", ["view_image", "change_image"])
+def test_staff_with_the_permission_look(name, codename, classified, sign_in):
+    reader = person("reader", is_staff=True)
+    reader.user_permissions.add(Permission.objects.get(codename=codename))
+    assert consume(getattr(sign_in(reader), IMAGE_PAGES[name])(url_of(name, classified))) == 200
+
+
+def test_the_permission_alone_opens_nothing_to_those_who_are_not_staff(classified, bob, sign_in):
+    bob.user_permissions.add(Permission.objects.get(codename="view_image"))
+    for name in LOOKED_AT:
+        assert sign_in(bob).get(url_of(name, classified)).status_code == 404

@@ -6,7 +6,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from classifier.models import Image, Label
+from classifier.models import Dispute, Image, Label, RegressionCase
 from tests.conftest import person
 from tests.test_history import make
 
@@ -175,3 +175,48 @@ def test_what_changes_something_is_never_done_by_a_link(place, as_staff, sign_in
     url = f"/admin/classifier/{place}"
     assert as_staff.get(url).status_code == 403
     assert sign_in(person("newcomer", is_staff=True)).post(url).status_code == 403
+
+
+@pytest.mark.parametrize("place", ["dispute/", "regressioncase/"])
+def test_pages_that_name_images_ask_for_the_permission_to_see_images_too(place, classified, sign_in):
+    Dispute.objects.create(image=classified, claim="REAL", how="I took it.", category="night")
+    RegressionCase.objects.create(image=classified, name="holiday.jpg")
+    curious = person("curious", is_staff=True)
+    curious.user_permissions.add(*Permission.objects.filter(codename__regex=r"_(dispute|regressioncase)$"))
+    assert sign_in(curious).get(f"/admin/classifier/{place}").status_code == 403
+    curious.user_permissions.add(Permission.objects.get(codename="view_image"))
+    client = sign_in(type(curious).objects.get(pk=curious.pk))
+    assert "holiday.jpg" in client.get(f"/admin/classifier/{place}").content.decode()
+
+
+def test_regression_cases_are_made_by_those_who_may_add_them(classified, sign_in):
+    Image.objects.update(label="REAL")
+    labeller = person("labeller", is_staff=True)
+    labeller.user_permissions.add(Permission.objects.get(codename="change_image"))
+    chosen = {"action": "keep_right", "_selected_action": [classified.pk]}
+    sign_in(labeller).post(LIST, chosen)
+    assert not RegressionCase.objects.exists()
+    labeller.user_permissions.add(Permission.objects.get(codename="add_regressioncase"))
+    sign_in(type(labeller).objects.get(pk=labeller.pk)).post(LIST, chosen)
+    assert RegressionCase.objects.count() == 1
+
+
+def test_the_pages_of_detectors_show_no_picture_to_those_who_may_not_see_images(classified):
+    from classifier.admin.detectors import _with_images
+
+    rows = [{"sha256": classified.sha256}]
+    newcomer = person("newcomer", is_staff=True)
+    assert _with_images(rows, newcomer)[0]["image"] is None
+    assert _with_images(rows, person("boss", is_staff=True, is_superuser=True))[0]["image"] == classified
+
+
+def test_only_those_who_may_import_send_large_zips(db, rf):
+    from django.contrib.auth.models import AnonymousUser
+
+    from classifier.intake.upload_handler import BoundedTemporaryFile
+
+    handler = BoundedTemporaryFile(rf.post(reverse("admin:classifier_importbatch_add")))
+    for user, most in ((AnonymousUser(), 100), (person("a", is_staff=True), 100),
+                       (person("b", is_staff=True, is_superuser=True), 2000)):  # fmt: skip
+        handler.request.user = user
+        assert handler._megabytes() == most

@@ -16,7 +16,17 @@ from django.utils import timezone
 from PIL import Image as Picture
 
 from aidetect import celery
-from classifier.models import DatasetVersion, Image, ImportBatch, Rescoring, State, TrainingRun, claims, holders
+from classifier.models import (
+    Comparison,
+    DatasetVersion,
+    Image,
+    ImportBatch,
+    Rescoring,
+    State,
+    TrainingRun,
+    claims,
+    holders,
+)
 from classifier.models.clock import now_everywhere
 from classifier.registry import detectors
 
@@ -63,7 +73,8 @@ def one_of_each():
     run = TrainingRun.objects.create(name="run", dataset=dataset)
     batch = ImportBatch.objects.create(owner=owner("staff"), license="CC0")
     rescoring = Rescoring.objects.create(detector=detectors.active())
-    return waiting("alice", "a.jpg"), run, batch, rescoring
+    image = waiting("alice", "a.jpg")
+    return image, run, batch, rescoring, Comparison.objects.create(image=image)
 
 
 def claimed(row):
@@ -103,8 +114,8 @@ def test_whatever_the_dead_held_of_every_kind_waits_again_at_once(dead, monkeypa
         assert claimed(type(row).objects.get(pk=row.pk)).attempts == 2
 
 
-def test_after_the_last_attempt_a_row_is_given_up_but_a_re_scoring_never(dead, settings):
-    *others, rescoring = rows = one_of_each()
+def test_after_the_last_attempt_a_row_is_given_up_but_a_re_scoring_or_a_comparison_never(dead, settings):
+    *others, rescoring, comparison = rows = one_of_each()
     for row in rows:
         claimed(row)
         type(row).objects.update(holder=dead, attempts=settings.MAX_ATTEMPTS)
@@ -113,6 +124,7 @@ def test_after_the_last_attempt_a_row_is_given_up_but_a_re_scoring_never(dead, s
         row.refresh_from_db()
         assert row.state == "failed" and "interrupted several times" in row.error
     assert claimed(Rescoring.objects.get(pk=rescoring.pk))
+    assert claimed(Comparison.objects.get(pk=comparison.pk)), "`compare_next` gives it up"
 
 
 def test_the_parent_gives_back_what_a_lost_child_held_and_wakes_another(dead, wakeups, monkeypatch):
@@ -147,6 +159,23 @@ def test_what_is_trouble_of_the_machine():
     truncated = OSError("image file is truncated")  # as Pillow says it
     innocent = [FileNotFoundError(errno.ENOENT, "x"), truncated, ValueError("x"), MemoryError()]
     assert not any(map(claims.is_trouble, [*innocent, Picture.UnidentifiedImageError("x")]))
+
+
+def test_a_lost_file_is_the_row_s_own_affair_but_a_lost_folder_is_an_unmounted_volume(settings, tmp_path):
+    folder = settings.MEDIA_ROOT / "uploads" / "7"
+
+    def reading(path):
+        with pytest.raises(FileNotFoundError) as caught:
+            path.read_bytes()
+        return caught.value
+
+    assert claims.is_trouble(reading(folder / "a")), "nothing is mounted"
+    with pytest.raises(OSError, match="is its volume mounted"):
+        claims.require_mounted(folder / "a")
+    folder.mkdir(parents=True)
+    assert not claims.is_trouble(reading(folder / "a"))
+    claims.require_mounted(folder / "a")
+    assert not claims.is_trouble(reading(tmp_path / "elsewhere" / "a")), "what is no stored file"
 
 
 def test_rows_given_back_keep_their_attempts_and_wait_longer_each_time():
@@ -202,6 +231,30 @@ def test_an_import_waits_for_a_full_disk(staff, monkeypatch):
     assert imports.step()
     batch.refresh_from_db()
     assert (batch.state, batch.added) == ("done", 3)
+
+
+def test_an_import_waits_for_a_volume_that_is_not_mounted_and_for_a_disk_that_fails(staff, monkeypatch, settings):
+    from django.core.files.base import ContentFile
+
+    from classifier.labelling import imports
+    from tests.pictures import jpeg
+    from tests.test_imports import packed
+
+    batch = imports.start(staff, "CC0", archive=ContentFile(packed({f"REAL/x/{n}.jpg": jpeg(n) for n in range(3)})))
+    folder = settings.MEDIA_ROOT / "imports"
+    folder.rename(settings.MEDIA_ROOT / "elsewhere")
+    assert imports.step()
+    (settings.MEDIA_ROOT / "elsewhere").rename(folder)
+    ImportBatch.objects.update(not_before=None)
+    with monkeypatch.context() as patch:
+        patch.setattr("zipfile.ZipExtFile.read", raising(OSError(errno.EIO, "Input/output error")))
+        assert imports.step()
+    batch.refresh_from_db()
+    assert (batch.state, batch.attempts, batch.setbacks, batch.cursor) == ("waiting", 0, 2, 0)
+    ImportBatch.objects.update(not_before=None)
+    assert imports.step()
+    batch.refresh_from_db()
+    assert (batch.state, batch.added, batch.complaints) == ("done", 3, [])
 
 
 def raising(error):

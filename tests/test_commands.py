@@ -2,6 +2,9 @@
 
 import io
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -241,3 +244,23 @@ def test_what_is_fitted_in_closed_form_begins_from_what_is_shipped_unless_told_o
     assert config.start.endswith("model.keras") and "fusion-" in config.start
     assert candidates.configured(tmp_path / "m.csv", "", "mine", {**chosen, "start": "a.tflite"}).start == "a.tflite"
     assert candidates.configured(tmp_path / "m.csv", "patch", "mine", chosen).start == ""
+
+
+@pytest.mark.keras
+def test_native_libraries_notes_go_to_a_log_and_messages_to_the_person(tmp_path):
+    picture = tmp_path / "a.jpg"
+    picture.write_bytes(jpeg(1))
+    env = {
+        **os.environ,
+        "MEDIA_ROOT": str(tmp_path / "media"),
+        "DATABASE_URL": f"sqlite:///{tmp_path / 'none.sqlite3'}",
+    }
+    command = [sys.executable, "manage.py", "classify", "--quick", str(picture)]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.count("\n") == 1
+    assert not done.stderr
+    assert "oneDNN" in (tmp_path / "media" / "native.log").read_text()
+    command = [*command[:-2], "--detector", "nowhere", str(picture)]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "nowhere" in done.stderr

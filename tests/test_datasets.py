@@ -82,6 +82,12 @@ def test_withdrawn_consent_leaves_with_the_next_version(labelled, staff, alice):
     assert versions.difference(first, second)["removed"] == 1
 
 
+def test_a_picture_that_may_only_be_looked_at_enters_no_version(labelled, staff):
+    labelled(0, 12)
+    Image.objects.filter(name="3.jpg").update(consent=False, review_consent=True)
+    assert Image.objects.get(name="3.jpg").sha256 not in splits(versions.freeze(staff))
+
+
 def test_a_relabelled_image_makes_a_new_version(labelled, staff):
     labelled(0, 12)
     first = versions.freeze(staff)

@@ -17,6 +17,7 @@ from pypdf import PdfReader
 
 from classifier.intake import retention
 from classifier.labelling import ground_truth
+from classifier.learning import gate
 from classifier.models import Dispute, GroundTruth, Image, Share
 from classifier.results.report import SCHEMA
 from classifier.results.table import csv_rows
@@ -37,8 +38,12 @@ def text_of(response):
 # --- Disputes
 
 
+def url_of_dispute(image):
+    return reverse("image_dispute", args=[image.uuid])
+
+
 def dispute(client, image, **changed):
-    return client.post(reverse("image_dispute", args=[image.uuid]), {**SAID, **changed}, follow=True)
+    return client.post(url_of_dispute(image), {**SAID, **changed}, follow=True)
 
 
 def test_a_dispute_enters_the_queue_and_its_answer_reaches_the_owner(classified, as_alice, as_staff, staff):
@@ -108,6 +113,29 @@ def test_disputing_makes_a_private_picture_reviewable_and_withdrawing_consent_en
     as_alice.post(reverse("image_consent", args=[classified.uuid]), {"consent": "no"})
     assert as_staff.get(url).status_code == 404 and Dispute.objects.get().state == "withdrawn"
     assert not Image.objects.reviewable().exists()
+
+
+def test_a_dispute_allows_a_look_and_no_training_unless_the_owner_says_so(classified, as_alice, staff):
+    Image.objects.update(consent=False)
+    assert "also be used to improve the detector" in text_of(as_alice.get(url_of_dispute(classified)))
+    dispute(as_alice, classified)
+    assert Image.objects.reviewable().exists() and not Image.objects.trainable().exists()
+    page = text_of(as_alice.get(classified.get_absolute_url()))
+    assert "because you disputed its verdict. It is not used" in page and "Use it for training, too" in page
+    images = Image.objects.filter(pk=classified.pk)
+    assert ground_truth.label_images(images, staff, GroundTruth.REAL, "seen") == 1, "the answer needs a label"
+    assert "It trains nothing" in text_of(as_alice.get(classified.get_absolute_url()))
+    assert gate.add_cases(images, staff) == 0
+    as_alice.post(reverse("image_dispute_withdraw", args=[classified.uuid]))
+    assert not Image.objects.reviewable().exists(), "the look ends with the dispute"
+
+
+def test_a_dispute_with_consent_to_training_is_consent(classified, as_alice):
+    Image.objects.update(consent=False)
+    dispute(as_alice, classified, training="on")
+    as_alice.post(reverse("image_dispute_withdraw", args=[classified.uuid]))
+    assert Image.objects.trainable().exists()
+    assert "also be used to improve" not in text_of(as_alice.get(url_of_dispute(classified))), "it was said already"
 
 
 def test_there_is_nothing_to_dispute_before_the_verdict(picture, as_alice):

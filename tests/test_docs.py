@@ -253,3 +253,20 @@ def test_every_key_of_a_report_is_documented():
     assert SCHEMA in page("docs/evidence.md")
     for key in ("decided_by", "model_sha256", "experience", "stability", "previous", "limits"):
         assert f"`{key}`" in page("docs/evidence.md")
+
+
+def test_every_problem_of_the_interface_is_documented():
+    from classifier.api.problems import TITLES
+
+    table = page("docs/api.md").split("| type | status |", 1)[1].split("\n\n")[0]
+    listed = [code for line in table.splitlines()[2:] for code in re.findall(r"`([a-z-]+)`", line.split("|")[1])]
+    assert sorted(listed) == sorted(TITLES)
+
+
+def test_every_call_of_the_interface_is_documented():
+    from classifier.api.endpoints import api
+
+    table = page("docs/api.md").split("## Calls", 1)[1].split("\n\n")[1]
+    for path in api.get_openapi_schema()["paths"]:
+        words = path.removeprefix("/api/v1/").replace("{uuid}", "UUID")
+        assert words in table or words.rpartition("/")[2] in table, path

@@ -13,7 +13,7 @@ from django.test import RequestFactory
 
 from aidetect import broker, middleware
 from classifier.models import Detector
-from classifier.views import health
+from classifier.results import status
 
 
 class Redis:
@@ -87,7 +87,7 @@ def test_each_part_that_fails_is_named(client, settings, redis, detector, monkey
     def broken():
         raise OperationalError("locked")
 
-    monkeypatch.setitem(health.CHECKS, "database", broken)
+    monkeypatch.setitem(status.CHECKS, "database", broken)
     assert client.get("/readyz").json()["database"] == "failed: OperationalError"
 
 

@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from classifier.models import Image, State
+from classifier.models import Image, State, Tag
 from classifier.results.listing import PAGE_SIZE
 from tests.pictures import jpeg
 
@@ -265,6 +265,106 @@ def test_images_are_compared_side_by_side(as_alice, varied, bob):
     assert "Choose two or more" in as_alice.get("/compare/", {"image": chosen[:1]}, follow=True).content.decode()
     many = as_alice.get("/compare/", {"image": [image.uuid for image in varied]}).content.decode()
     assert many.count("<article") == 6 and "At most 6" in many
+
+
+def test_comparing_is_a_plain_get_without_the_token(as_alice, varied):
+    page = as_alice.get("/history/").content.decode()
+    form = page.split('<form id="selection"')[1].split("</form>")[0]
+    assert 'method="get"' in form.split(">")[0] and '<input type="hidden" name="csrf' not in form
+    assert form.count('formmethod="post"') == form.count('name="csrfmiddlewaretoken"') == 4
+    chosen = [str(varied[0].uuid), str(varied[5].uuid)]
+    response = as_alice.get("/compare/", {"image": chosen, "tag": "", "back": "sort=score"})
+    assert response.status_code == 302 and response.url == f"/compare/?image={chosen[0]}&image={chosen[1]}"
+
+
+def test_what_is_done_with_many_images_leads_back_to_the_same_list(as_alice, varied):
+    chosen = {"image": [varied[0].uuid], "tag": "holiday"}
+    for name in ("history_tag", "history_untag", "history_again", "history_delete"):
+        back = as_alice.post(reverse(name), {**chosen, "back": "sort=score&q=pic"})
+        assert back.url == "/history/?sort=score&q=pic", name
+    assert as_alice.post("/history/again/", {"back": "//evil.example/?x"}).url.startswith("/history/")
+
+
+# --- Days, layouts, tags
+
+
+def test_days_have_headings_unless_the_order_is_another(as_alice, varied):
+    page = as_alice.get("/history/").content.decode()
+    assert '<h2 class="day">Today</h2>' in page and '<h2 class="day">Yesterday</h2>' in page
+    assert page.count('<h2 class="day">') == 12
+    assert '<h2 class="day">' not in as_alice.get("/history/?sort=score").content.decode()
+
+
+def test_the_layout_is_remembered(as_alice, varied):
+    assert '<table class="table list' not in as_alice.get("/history/").content.decode()
+    page = as_alice.get("/history/?layout=list&sort=score").content.decode()
+    assert page.count('<tr class="image-row') == 12 and "layout=grid" in page and "sort=score&amp;layout=" in page
+    assert '<table class="table list' in as_alice.get("/history/").content.decode()
+    assert '<table class="table list' not in as_alice.get("/history/?layout=grid").content.decode()
+    assert as_alice.get("/history/?layout=%00").status_code == 200
+
+
+def test_a_row_of_the_list_polls_as_a_card_does(picture, as_alice):
+    row = as_alice.get(reverse("image_card", args=[picture.uuid]), {"row": ""}).content.decode()
+    assert row.strip().startswith("<tr") and "&amp;row" in row
+    page = as_alice.get("/history/?layout=list").content.decode()
+    assert f"{reverse('image_card', args=[picture.uuid])}?seen=waiting&amp;row" in page
+
+
+def tag(client, images, words, name="history_tag"):
+    data = {"image": [image.uuid for image in images], "tag": words}
+    return client.post(reverse(name), data, follow=True).content.decode()
+
+
+def test_images_are_tagged_found_and_untagged(as_alice, varied):
+    assert "3 images tagged “Holiday”, “Rome”" in tag(as_alice, varied[:3], "Holiday, Rome, holiday,, ")
+    assert "1 image tagged “HOLIDAY”" in tag(as_alice, varied[3:4], "HOLIDAY")
+    assert numbers(as_alice.get("/history/", {"tag": "Holiday"})) == [0, 1, 2, 3]
+    assert numbers(as_alice.get("/history/", {"tag": "Rome", "high": "0.05"})) == [0, 1]
+    assert len(names(as_alice.get("/history/", {"tag": "Paris"}))) == 12, "an old bookmark"
+    page = as_alice.get("/history/").content.decode()
+    assert page.count("?tag=Rome") == 3 and '<option value="Rome">' in page
+    assert "removed from 4 images" in tag(as_alice, varied, "holiday", "history_untag")
+    assert [str(word) for word in Tag.objects.all()] == ["Rome"]
+
+
+def test_tags_are_ones_own(as_alice, as_bob, alice, bob, varied):
+    [foreign] = make(bob, 1, state=State.DONE, outcome="REAL")
+    assert "1 image tagged" in tag(as_alice, [varied[0], foreign], "secret")
+    assert not foreign.tags.exists() and "secret" not in as_bob.get("/history/").content.decode()
+    tag(as_bob, [foreign], "Secret")
+    assert "removed from 0 images" in tag(as_alice, [foreign], "secret", "history_untag")
+    assert foreign.tags.get().name == "Secret"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("", "Type a tag first"),
+        (" , ,", "Type a tag first"),
+        ("x" * 41, "a tag has at most 40"),
+        ("x" * 401, "too much at once"),
+        (",".join(map(str, range(21))), "at most 20 at once"),
+        ("a\x00b", "Null characters"),
+    ],
+)
+def test_a_tag_that_can_not_be_is_explained(as_alice, varied, words, said):
+    assert said in tag(as_alice, varied[:1], words) and not Tag.objects.exists()
+
+
+def test_a_tag_in_any_script_is_one_tag_whatever_its_capitals(as_alice, varied):
+    tag(as_alice, varied[:1], "Straße, ÄRGER, 休日")
+    tag(as_alice, varied[:2], "STRASSE, ärger, 休日")
+    assert Tag.objects.count() == 3 and numbers(as_alice.get("/history/", {"tag": "ÄRGER"})) == [0, 1]
+
+
+def test_tags_stand_on_the_image_page_and_in_the_csv(as_alice, varied):
+    uuid = varied[0].uuid
+    response = as_alice.post(reverse("history_tag"), {"image": uuid, "tag": "a & b", "page": ""}, follow=True)
+    assert response.redirect_chain[-1][0] == varied[0].get_absolute_url()
+    assert "?tag=a%20%26%20b" in response.content.decode() and "Remove the tag a &amp; b" in response.content.decode()
+    rows = b"".join(as_alice.get("/history/images.csv", {"tag": "a & b"}).streaming_content).decode()
+    assert rows.splitlines()[1].endswith("a & b") and len(rows.splitlines()) == 2
 
 
 def test_the_number_of_queries_does_not_grow_with_filters_or_rows(as_alice, alice, varied):

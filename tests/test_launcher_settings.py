@@ -42,6 +42,11 @@ def unusual(folder):
         "MAX_MEGAPIXELS": "12.5",
         "SMALLEST_SIDE": "48",
         "MAX_FILES": "7",
+        "MAX_REQUEST_MB": "50",
+        "UPLOADS_PER_HOUR": "100",
+        "STORAGE_MB": "200",
+        "SIGNUP": "invited",
+        "STAFF_SECOND_FACTOR": "true",
         "RETENTION_DAYS": "30",
         "SHARE_DAYS": "3",
         "AUDIT_SHARE": "0.5",
@@ -55,6 +60,9 @@ def unusual(folder):
         "CLAIM_SECONDS": "20",
         "MAX_ATTEMPTS": "2",
         "SWEEP_SECONDS": "1",
+        "LOG_FORMAT": "json",
+        "ERROR_MAIL": "operator@example.org",
+        "SENTRY_DSN": "http://key@127.0.0.1:9/1",
     }
 
 

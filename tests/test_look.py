@@ -104,6 +104,13 @@ def test_a_button_that_deletes_is_readable_in_a_menu_too(name):
     assert own.start() > plain and "background: var(--danger)" in own[1] and "color: var(--on-danger)" in own[1]
 
 
+@pytest.mark.parametrize("name", ["light", "dark"])
+def test_the_colour_of_a_warning_is_that_of_its_theme(name):
+    own = r"\n\.evidence\.warning" if name == "light" else r'\n\[data-bs-theme="dark"\] \.evidence\.warning'
+    [tone] = re.findall(own + r" \{ --tone: (#[0-9a-f]{6}); \}", CSS)
+    assert contrast(tone, theme(name)["raised"]) >= 4.5
+
+
 def test_there_is_a_favicon_for_each_verdict():
     from classifier.templatetags.verdicts import ICONS
 

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from classifier.models import Detector
 
 
@@ -25,6 +27,19 @@ def test_the_tiers_are_shown(as_alice, detector):
     for name, tier in detector.card["report"]["tiers"].items():
         assert f'<th scope="row">{name}</th><td>{tier["auroc"]:.2f}</td>' in page
     assert {"web", "hard"} <= set(detector.card["report"]["tiers"])
+
+
+def test_kinds_of_photographs_and_generators_are_shown_with_what_they_were_called(as_alice, detector):
+    kinds = [{"photographs": "phone / fruit", "n": 49, "called_fake": 0.02, "interval": [0, 0.1], "called_real": 0.9}]
+    made = {"n": 40, "found": 0.9, "interval": [0.8, 0.95], "called_fake": 0.65, "called_real": 0.05}
+    made = [{"generator": "pairs / gpt-image", **made}, {"generator": "tiny", **made, "n": 9}]
+    card = {**detector.card, "report": {**detector.card["report"], "photographs": kinds, "generators": made}}
+    Detector.objects.update(card=card)
+    page = " ".join(as_alice.get("/metrics/").content.decode().split())
+    row = '<th scope="row">{}</th><td>{}</td><td>{}</td> <td>{}</td><td>{}</td>'
+    assert row.format("phone / fruit", 49, "2%", "8%", "90%") in page
+    assert row.format("pairs / gpt-image", 40, "65%", "30%", "5%") in page
+    assert "tiny" not in page
 
 
 def test_attacks_are_shown(as_alice, detector):
@@ -64,6 +79,7 @@ def test_the_shipped_bundle_is_complete_and_honest(detector):
     assert sum(path.stat().st_size for path in folder.iterdir()) < 30e6
 
 
+@pytest.mark.keras
 def test_the_thorough_bundle_is_complete_and_honest(settings):
     from classifier.detector.networks import encoder_file
     from classifier.detector.serving import bundle

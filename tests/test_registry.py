@@ -71,7 +71,7 @@ def test_a_shipped_detector_that_staff_rolled_back_to_stays(db, settings, staff)
 
 
 def test_a_shipped_detector_that_passed_the_gate_on_the_command_line_stays(detector, settings):
-    thorough = detectors.find(detectors.shipped_folder("thorough").name)
+    thorough = detectors.registered(detectors.shipped_folder("thorough").name)
     gate.promote(thorough, None, found=gate.Gate(thorough, detector, "test images"))
     settings.DETECTOR = "quick"
     assert detectors.install_shipped() == thorough
@@ -82,8 +82,11 @@ def test_every_shipped_detector_is_found_by_its_version(detector, settings):
     for choice in ("thorough", "quick"):
         version = detectors.shipped_folder(choice).name
         Detector.objects.filter(version=version, active=False).delete()
+        before = Detector.objects.count()
         found = detectors.find(version)
         assert found.shipped and (found.folder / bundle.MODEL_FILE).is_file()
+        assert Detector.objects.count() == before, "a getter never writes"
+        assert detectors.registered(version).pk and detectors.find(version).pk
 
 
 @pytest.mark.fresh
@@ -131,7 +134,7 @@ def test_a_changed_card_reaches_the_row_and_the_running_worker(detector, setting
     shutil.copytree(detector.folder, tmp_path / "shipped" / detector.version)
     settings.SHIPPED_DETECTORS = tmp_path / "shipped"
     before = loop.load(detector)
-    detectors.revise(detector, fake_below=0.11, largest_jump=0.5)
+    detectors.revise(detector.folder, fake_below=0.11, largest_jump=0.5)
     detector.refresh_from_db()
     after = loop.load(detector)
     assert detector.card["fake_below"] == after.card.fake_below == 0.11 and after.card.largest_jump == 0.5

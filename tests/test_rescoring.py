@@ -1,5 +1,7 @@
 """After a promotion history is re-scored, behind every upload; nothing is lost, doubled or mixed."""
 
+from datetime import timedelta
+
 import pytest
 from django.core.management import call_command
 from django.utils import timezone
@@ -53,6 +55,21 @@ def test_the_page_says_old_and_new(judged, strict, as_alice, alice):
     loop.classify_waiting(8)
     page = as_alice.get(f"/images/{image.uuid}/").content.decode()
     assert "The verdict changed" in page and "it was “Real photograph”" in page
+
+
+def test_a_batch_that_takes_long_keeps_its_claim(judged, strict, monkeypatch):
+    """Before each picture the claim is as good as new, so no other worker takes it for one of the dead."""
+    detectors.switch_to(strict)
+    real, stale = rescoring.prepare, []
+
+    def slow(image, loaded):
+        stale.append(Rescoring.objects.release_stale())
+        Rescoring.objects.update(claimed_at=timezone.now() - timedelta(hours=1))  # as if this one took an hour
+        return real(image, loaded)
+
+    monkeypatch.setattr(rescoring, "prepare", slow)
+    loop.classify_waiting(8)
+    assert stale == [0] * 6 and by("strict") == 6
 
 
 def test_uploads_go_first(judged, strict, upload, monkeypatch):

@@ -69,6 +69,25 @@ def test_a_full_disk_fails_no_picture(six, monkeypatch, place, settings):
     assert Image.objects.filter(state=State.DONE, setbacks=0).count() == Verdict.objects.count() == 6
 
 
+def test_a_volume_that_is_not_mounted_fails_no_picture(six, settings):
+    media = settings.MEDIA_ROOT
+    for mounted in ("there", "empty"):
+        media.rename(media.parent / mounted)
+        if mounted == "empty":
+            media.mkdir()
+        assert tasks.classify_pending() == 0
+        assert states() == {(State.WAITING, "", 0)}
+        if mounted == "empty":
+            media.rmdir()
+        (media.parent / mounted).rename(media)
+        later()
+    Image.objects.get(name="3.jpg").original.storage.delete(Image.objects.get(name="3.jpg").original.name)
+    assert tasks.classify_pending() == 6
+    assert set(Image.objects.filter(state=State.FAILED).values_list("name", "error")) == {
+        ("3.jpg", "This picture can't be analysed: the stored file is missing.")
+    }
+
+
 @pytest.mark.parametrize("place", ["prepare", "write"])
 def test_a_locked_database_fails_no_picture(six, monkeypatch, place, settings):
     monkeypatch.setattr(analysis, place, failing(getattr(analysis, place), 1, LOCKED))

@@ -2,9 +2,29 @@
 
 from django.contrib import admin
 
-from classifier.admin import datasets, detectors, disputes, images, imports, overview, training
+from classifier.admin import (
+    allowances,
+    datasets,
+    detectors,
+    disputes,
+    images,
+    imports,
+    overview,
+    second_factors,
+    training,
+)
 
-__all__ = ["datasets", "detectors", "disputes", "images", "imports", "overview", "training"]
+__all__ = [
+    "allowances",
+    "datasets",
+    "detectors",
+    "disputes",
+    "images",
+    "imports",
+    "overview",
+    "second_factors",
+    "training",
+]
 
 admin.site.site_header = "aidetect administration"
 admin.site.site_title = "aidetect"

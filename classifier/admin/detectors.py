@@ -9,10 +9,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path, reverse
 
-from classifier.admin.lists import Quick, ReadOnly
+from classifier.admin.lists import OfImages, Quick, ReadOnly
 from classifier.detector.errors import DetectorError
 from classifier.learning import gate, runs, versions
-from classifier.models import DatasetVersion, Detector, Image, Measurement, Promotion, RegressionCase, Rescoring
+from classifier.models import DatasetVersion, Detector, Image, Measurement, Promotion, RegressionCase, Rescoring, Viewer
 from classifier.views.metrics import plots_of
 
 
@@ -35,7 +35,7 @@ class RescoringAdmin(ReadOnly):
 
 
 @admin.register(RegressionCase)
-class RegressionCaseAdmin(Quick):
+class RegressionCaseAdmin(OfImages, Quick):
     """Named cases that must stay right; added on an image's page."""
 
     list_display = ("name", "image", "label", "outcome", "by", "created_at")
@@ -79,7 +79,7 @@ class DetectorAdmin(ReadOnly):
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
         detector = self.get_object(request, object_id)
-        return super().change_view(request, object_id, extra_context=_page(detector) if detector else {})
+        return super().change_view(request, object_id, extra_context=_page(detector, request.user) if detector else {})
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
@@ -166,7 +166,7 @@ class DetectorAdmin(ReadOnly):
             labels = {row.sha256: row.label for row in versions.rows_of(dataset)}
             compared = gate.compare(pair[0], pair[1], labels)  # type: ignore[arg-type]
             shown = compared.changed[:100]
-            context |= {"pair": pair, "compared": compared, "shown": _with_images(shown)}
+            context |= {"pair": pair, "compared": compared, "shown": _with_images(shown, request.user)}
         return render(request, "admin/classifier/detector/compare.html", context)
 
 
@@ -180,7 +180,7 @@ def _require(request: HttpRequest, post: bool = False) -> None:
         raise PermissionDenied
 
 
-def _page(detector: Detector) -> dict[str, Any]:
+def _page(detector: Detector, viewer: Viewer) -> dict[str, Any]:
     rows = list(detector.measurements.filter(state="done").select_related("dataset").order_by("-dataset__number"))
     labels = {}
     for row in rows[:1]:
@@ -197,7 +197,7 @@ def _page(detector: Detector) -> dict[str, Any]:
         "plots": plots_of(detector),
         "measurement": measurement,
         "report": measurement.report if measurement else detector.card.get("report", {}),
-        "failures": _with_images(measurement.report.get("failures", [])) if measurement else [],
+        "failures": _with_images(measurement.report.get("failures", []), viewer) if measurement else [],
         "threshold_scores": scores,
         "table": gate.costs(scores),
         "pending": detector.measurements.filter(state__in=["waiting", "running"]).first(),
@@ -206,8 +206,8 @@ def _page(detector: Detector) -> dict[str, Any]:
     }
 
 
-def _with_images(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each row with the image that staff may see, if there is one still."""
-    images = Image.objects.reviewable().filter(sha256__in=[row["sha256"] for row in rows])
+def _with_images(rows: list[dict[str, Any]], viewer: Viewer) -> list[dict[str, Any]]:
+    """Each row with the image that this member of staff may see, if there is one still."""
+    images = Image.objects.visible_to(viewer).reviewable().filter(sha256__in=[row["sha256"] for row in rows])
     known = {image.sha256: image for image in images}
     return [{**row, "image": known.get(row["sha256"])} for row in rows]

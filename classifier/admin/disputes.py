@@ -10,15 +10,12 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from classifier.admin.lists import ReadOnly
-from classifier.models import (
-    Dispute,
-    DisputeState,
-)
+from classifier.admin.lists import OfImages, ReadOnly
+from classifier.models import Dispute, DisputeState
 
 
 @admin.register(Dispute)
-class DisputeAdmin(ReadOnly):
+class DisputeAdmin(OfImages, ReadOnly):
     """The queue of verdicts that owners object to, oldest first. Labelling an image answers its dispute."""
 
     list_display = ("picture", "image", "claim", "verdict", "category", "how", "state", "created_at")

@@ -182,7 +182,10 @@ class ImageAdmin(Quick):
         request.session["relabel"] = list(queryset.order_by().values_list("pk", flat=True)[:MOST])
         return redirect(reverse("admin:classifier_image_relabel"))
 
-    @admin.action(description="Make it a regression case…", permissions=["change"])
+    def has_case_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("classifier.add_regressioncase")
+
+    @admin.action(description="Make it a regression case…", permissions=["case"])
     def keep_right(self, request: HttpRequest, queryset: QuerySet[Image]) -> None:
         """Each chosen labelled image becomes a case that detectors to come must not get wrong, under its file name."""
         count = gate.add_cases(cast(ImageQuerySet, queryset), cast(User, request.user))

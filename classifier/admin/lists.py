@@ -7,6 +7,8 @@ from django.contrib import admin
 from django.core.paginator import Paginator
 from django.http import HttpRequest
 
+from classifier.models import may_see_images
+
 COUNTED = 10_000
 
 
@@ -23,6 +25,19 @@ class Quick(admin.ModelAdmin):  # type: ignore[type-arg]
     paginator = BoundedPaginator
     show_full_result_count = False
     list_per_page = 50
+
+
+class OfImages(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Rows that show images or their names: they ask for the permission to see images besides their own."""
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return may_see_images(request.user) and super().has_view_permission(request, obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return may_see_images(request.user) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return may_see_images(request.user) and super().has_delete_permission(request, obj)
 
 
 class ReadOnly(Quick):

@@ -8,11 +8,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from classifier.learning import drift
+from classifier.models import may_see_images
 
 
 def drift_view(request: HttpRequest) -> HttpResponse:
     """Verdicts by week and detector, and accuracy as far as a random sample tells."""
-    if not request.user.has_perm("classifier.view_image"):
+    if not may_see_images(request.user):
         raise PermissionDenied
     context: dict[str, Any] = {
         **admin.site.each_context(request),

@@ -10,7 +10,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django_filters import CharFilter, ChoiceFilter, DateFilter, Filter, FilterSet, ModelChoiceFilter, NumberFilter
 
-from classifier.models import Detector, Dispute, Evidence, ImageQuerySet, Outcome, State, Verdict
+from classifier.models import Detector, Dispute, Evidence, ImageQuerySet, Outcome, State, Tag, Verdict
+from classifier.results import tagging
 
 KINDS = [
     ("c2pa", "Signed manifest (C2PA)"),
@@ -53,9 +54,16 @@ def _used_detectors(request: HttpRequest) -> QuerySet[Detector]:
     return Detector.objects.filter(Exists(mine))
 
 
+def _own_tags(request: HttpRequest) -> QuerySet[Tag]:
+    return tagging.used_by(request.user.pk)
+
+
 class HistoryFilter(FilterSet):  # type: ignore[misc]
     q = CharFilter("name", "icontains", label="File name", max_length=200)
     verdict = ChoiceFilter("outcome", label="Verdict", choices=Outcome.choices, empty_label="Any verdict")
+    tag = ModelChoiceFilter(
+        field_name="tags", label="Tag", queryset=_own_tags, to_field_name="name", empty_label="Any tag"
+    )
     state = ChoiceFilter("state", label="State", choices=State.choices, empty_label="Any state")
     sort = ChoiceFilter(label="Order", choices=SORTS, empty_label="Newest first", method="unchanged")
     evidence = ChoiceFilter(

@@ -7,18 +7,22 @@ from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
+from django.conf import settings
 from django.db import transaction
 from PIL import Image as Picture
 
 from classifier.detector.errors import UnreadableImage
 from classifier.detector.images.decoding import read_rgb
 from classifier.detector.images.nearness import CROP, NEAR, band_keys, colour_distance, colours, distance, likeness
-from classifier.models import HashKey, Image, ImageQuerySet, Kinship, Signature, State
+from classifier.models import Comparison, HashKey, Image, ImageQuerySet, Kinship, Signature, State
+from classifier.models.claims import is_trouble
 
 logger = logging.getLogger(__name__)
 
 CANDIDATES, FARTHEST = 5, 0.3
 """How many images with the nearest colours are looked at, and how near their colours must be."""
+BATCH = 16
+"""How many images are put on the list of comparisons at once."""
 
 
 def remember(images: Sequence[Image]) -> None:
@@ -75,36 +79,65 @@ _index = _Index()
 
 
 def compare_next() -> bool:
-    """Look for the next image among those that were compared, as a part of them or they of it. False when all were."""
-    image = Image.objects.filter(state=State.DONE, compared=False).order_by("pk").first()
-    if image is None:
+    """Look for the next image among those that were compared, as a part of them or they of it. False when all were, or
+    the machine is in the way: then it is in the way of the others, too."""
+    work = Comparison.objects.claim_next() or (_list_more() and Comparison.objects.claim_next())
+    if not work:
         return False
-    kin: list[Image] = []
-    if picture := _picture(image):
-        signature = colours(picture)
-        numbers = _index.nearest(signature, 2 * CANDIDATES)
-        others = Image.objects.exclude(pk=image.pk).in_bulk(numbers)
-        there = (others[pk] for pk in numbers if pk in others)
-        looked_at = islice(((other, found) for other in there if (found := _picture(other))), CANDIDATES)
-        kin = [other for other, found in looked_at if likeness(picture, found) >= CROP]
-    with transaction.atomic():
-        if not Image.objects.filter(pk=image.pk).update(compared=True):
-            return True  # deleted meanwhile
-        if picture:
-            Signature.objects.update_or_create(image=image, defaults={"colours": signature.tobytes()})
-        remaining = Image.objects.filter(pk__in=[other.pk for other in kin])
-        pairs = [Kinship(image=image, other=other) for other in remaining]
-        Kinship.objects.bulk_create(pairs, ignore_conflicts=True)
+    try:
+        _compare(work)
+    except Exception as error:
+        if not is_trouble(error):
+            raise
+        logger.warning("image %s is compared later, the machine is in the way: %s", work.image_id, error)
+        work.mine.give_back_patiently()
+        return False
     return True
 
 
+def _list_more() -> bool:
+    """List the next images to be compared; locked, so that none of them is deleted meanwhile."""
+    with transaction.atomic():
+        images = Image.objects.filter(state=State.DONE, compared=False, comparison=None).order_by("pk")
+        listed = list(images.select_for_update(skip_locked=True, of=("self",))[:BATCH])
+        Comparison.objects.bulk_create((Comparison(image=image) for image in listed), ignore_conflicts=True)
+    return bool(listed)
+
+
+def _compare(work: Comparison) -> None:
+    image, picture, kin = work.image, None, list[Image]()
+    if work.attempts > settings.MAX_ATTEMPTS:
+        logger.error("image %s ended its worker each time; it is compared with none", image.pk)
+    elif picture := _picture(image):
+        kin = _kin_among_the_nearest(image, picture)
+    with transaction.atomic():
+        if not work.mine.delete()[0]:
+            return  # deleted with its image meanwhile, or another worker has it
+        Image.objects.filter(pk=image.pk).update(compared=True)
+        if picture:
+            Signature.objects.update_or_create(image=image, defaults={"colours": colours(picture).tobytes()})
+        remaining = Image.objects.filter(pk__in=[other.pk for other in kin])
+        pairs = [Kinship(image=image, other=other) for other in remaining]
+        Kinship.objects.bulk_create(pairs, ignore_conflicts=True)
+
+
+def _kin_among_the_nearest(image: Image, picture: Picture.Image) -> list[Image]:
+    numbers = _index.nearest(colours(picture), 2 * CANDIDATES)
+    others = Image.objects.exclude(pk=image.pk).in_bulk(numbers)
+    there = (others[pk] for pk in numbers if pk in others)
+    looked_at = islice(((other, seen) for other in there if (seen := _picture(other))), CANDIDATES)
+    return [other for other, seen in looked_at if likeness(picture, seen) >= CROP]
+
+
 def _picture(image: Image) -> Picture.Image | None:
-    """The stored thumbnail, None where there is none."""
+    """The stored thumbnail, None where there is none. Raises OSError when the machine is in the way."""
     if not image.thumbnail:
         return None
     try:
         with image.thumbnail.open("rb") as file:
             return read_rgb(file.read())
-    except (OSError, UnreadableImage):
+    except (OSError, UnreadableImage) as error:
+        if is_trouble(error):
+            raise
         logger.warning("no thumbnail of image %s to compare", image.pk)
         return None

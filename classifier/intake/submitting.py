@@ -1,5 +1,6 @@
 """Images on their way in: stored with their rows, then a worker is woken."""
 
+import errno
 import hashlib
 import logging
 from collections.abc import Callable, Iterable
@@ -11,8 +12,11 @@ from django.contrib.auth.models import User
 from django.core.files.base import File
 from django.db import Error, IntegrityError, transaction
 
+from aidetect import logs
 from classifier import wakeups
 from classifier.detector.images.decoding import Header
+from classifier.intake import quotas
+from classifier.intake.quotas import OverQuota
 from classifier.models import Image, ImageQuerySet, State
 from classifier.models.claims import is_trouble
 from classifier.models.images import original_path
@@ -36,23 +40,31 @@ class Submission:
     created: bool
 
 
-class NotStored(Exception):
+class NotStored(OSError):
     """The machine was in the way of an upload. sentence: for its owner; accepted: what was stored before."""
 
     def __init__(self, error: Exception, name: str, accepted: list[Submission]) -> None:
-        super().__init__(name)
+        super().__init__(getattr(error, "errno", None) or errno.EIO, str(error))
         rest = " and what came after it" if accepted else ""
         self.sentence = f"{in_words(error)}; {name}{rest} was not stored. Please try again in a few minutes."
         self.accepted = accepted
 
 
-def submit_images(owner: User, files: Iterable[CheckedFile], consent: bool) -> list[Submission]:
+def submit_images(
+    owner: User, files: Iterable[CheckedFile], consent: bool, refused: list[str] | None = None
+) -> list[Submission]:
     """Store each file with its row, or find the row of the same bytes; each in its own transaction, so that whatever
-    happens to one file, the others stay accepted. Raises NotStored."""
+    happens to one file, the others stay accepted. `refused` gets a sentence for each file that the person's quota has
+    no room for; without it such a file raises OverQuota. Raises NotStored."""
     submissions: list[Submission] = []
     try:
         for checked in files:
-            submissions.append(submit(owner, checked, consent))
+            try:
+                submissions.append(submit(owner, checked, consent))
+            except OverQuota as error:
+                if refused is None:
+                    raise
+                refused.append(f"{checked.name}: {error.sentence}")
     except Exception as error:
         if not is_trouble(error):
             raise
@@ -67,7 +79,7 @@ def submit(
     owner: User, checked: CheckedFile, consent: bool, also: Callable[[Image], None] | None = None, **told: Any
 ) -> Submission:
     """One file; told: further values of its row; also: what is written in the same transaction as a new row.
-    Wakes nobody."""
+    Wakes nobody. Raises OverQuota, but not for background work, which only staff bring."""
     digest = hashlib.sha256()
     for chunk in checked.file.chunks():
         digest.update(chunk)
@@ -83,20 +95,30 @@ def submit(
         height=checked.header.height,
         size=checked.file.size,
         consent=consent,
+        request_id=logs.REQUEST.get(),
         **told,
     )
+    with logs.about(image=str(image.uuid)):
+        return _store(image, checked, also)
+
+
+def _store(image: Image, checked: CheckedFile, also: Callable[[Image], None] | None) -> Submission:
     try:
         image.original.save(checked.name, checked.file, save=False)
         with transaction.atomic():
+            if not image.background:
+                quotas.book(image.owner, image.size)
             image.save()
             if also:
                 also(image)
     except IntegrityError:  # the form was posted twice at the same moment: the other one won
         image.original.delete(save=False)
-        return Submission(Image.objects.get(**same), created=False)
+        same = Image.objects.get(owner=image.owner_id, sha256=image.sha256)
+        return Submission(same, created=False)
     except BaseException:
         _forget(image)
         raise
+    logger.info("accepted: %s of %d bytes", image.format, image.size)
     return Submission(image, created=True)
 
 
@@ -119,6 +141,7 @@ def analyse_again(images: ImageQuerySet) -> int:
     """Put images that are done or failed back into the queue. Returns how many; the verdict they had is remembered when
     another one comes out."""
     again = images.filter(state__in=[State.DONE, State.FAILED]).order_by()
-    count = again.update(state=State.WAITING, error="", attempts=0, setbacks=0, not_before=None, claim=None)
+    fresh = {"error": "", "attempts": 0, "setbacks": 0, "not_before": None, "claim": None}
+    count = again.update(state=State.WAITING, **fresh, request_id=logs.REQUEST.get())
     wakeups.wake_workers()
     return count

@@ -16,9 +16,10 @@ class BoundedTemporaryFile(TemporaryFileUploadHandler):
         return None
 
     def _megabytes(self) -> float:
-        """More for staff who import a zip."""
+        """More for staff who may import a zip."""
         request = self.request
         if request is None or request.path != reverse("admin:classifier_importbatch_add"):
             return float(settings.MAX_UPLOAD_MB)
         user = getattr(request, "user", None)  # known by now: the session is read before any body
-        return float(settings.MAX_IMPORT_MB if user is not None and user.is_staff else settings.MAX_UPLOAD_MB)
+        importer = user is not None and user.is_staff and user.has_perm("classifier.add_importbatch")
+        return float(settings.MAX_IMPORT_MB if importer else settings.MAX_UPLOAD_MB)

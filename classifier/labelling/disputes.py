@@ -6,19 +6,21 @@ from classifier.labelling import ground_truth
 from classifier.models import Claim, Dispute, DisputeState, Image
 
 
-def dispute(image: Image, claim: Claim, how: str, category: str) -> Dispute | None:
+def dispute(image: Image, claim: Claim, how: str, category: str, training: bool = False) -> Dispute | None:
     """Put an image into the staff's queue; None when its verdict is disputed already. The owner agrees by this that
-    staff look at the picture, so it becomes reviewable."""
+    staff look at the picture; whether it may train detectors, too, is another question."""
     try:
         with transaction.atomic():
             found = Dispute.objects.create(image=image, claim=claim, how=how, category=category)
-            Image.objects.filter(pk=image.pk).update(consent=True)
+            Image.objects.filter(pk=image.pk).update(review_consent=True, **({"consent": True} if training else {}))
     except IntegrityError:
         return None
     return found
 
 
 def withdraw_dispute(image: Image) -> bool:
+    """The owner takes it back, and with it the look that it needed."""
+    Image.objects.filter(pk=image.pk).update(review_consent=False)
     return ground_truth.close_disputes(Dispute.objects.filter(image=image), DisputeState.WITHDRAWN, None)
 
 

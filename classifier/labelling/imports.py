@@ -24,7 +24,7 @@ from classifier.intake.checks import clean_name, limits, size_in_words
 from classifier.intake.submitting import CheckedFile
 from classifier.labelling import ground_truth
 from classifier.models import GroundTruth, Image, ImportBatch, JobState
-from classifier.models.claims import is_trouble
+from classifier.models.claims import is_trouble, require_mounted
 
 logger = logging.getLogger(__name__)
 BATCH = 50
@@ -141,6 +141,7 @@ def step(only: int | None = None) -> bool:
 
 
 def _step(batch: ImportBatch) -> None:
+    require_mounted(_place_of(batch))
     entries = _entries_of(batch.pk, _place_of(batch))
     place = open_collection(_place_of(batch))
     for entry in entries[batch.cursor : batch.cursor + BATCH]:

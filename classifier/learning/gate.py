@@ -220,6 +220,6 @@ def costs(scores: Sequence[tuple[float, bool]]) -> list[dict[str, float]]:
 def add_cases(images: ImageQuerySet, by: User) -> int:
     """Make regression cases of images that have a ground truth and consent and are none yet, under their file names.
     Returns how many."""
-    chosen = images.reviewable().filter(label__in=CLASS_NAMES, regression_case=None)
+    chosen = images.trainable().filter(label__in=CLASS_NAMES, regression_case=None)
     cases = [RegressionCase(image=image, name=image.name[:100], by=by) for image in chosen]
     return len(RegressionCase.objects.bulk_create(cases))

@@ -22,6 +22,7 @@ from classifier.detector.labels import CLASS_NAMES
 from classifier.detector.measuring import shortcuts
 from classifier.intake import neighbours
 from classifier.models import DatasetVersion, Evidence, Image, ImageQuerySet, State
+from classifier.models.claims import require_mounted
 
 SIZES = {
     "under 512": (0, 512),
@@ -53,7 +54,7 @@ def freeze(by: User | None, note: str = "") -> DatasetVersion:
 
 
 def _usable() -> ImageQuerySet:
-    return Image.objects.reviewable().filter(label__in=CLASS_NAMES, state=State.DONE).exclude(dhash="").order_by("pk")
+    return Image.objects.trainable().filter(label__in=CLASS_NAMES, state=State.DONE).exclude(dhash="").order_by("pk")
 
 
 def _rows() -> list[Row]:
@@ -106,7 +107,9 @@ def manifest_of(version: DatasetVersion) -> Path:
     """A path to the manifest: itself, or a copy of it. Raises DatasetError when it is gone."""
     copy = copies.fetched("datasets") / f"{version.number}-{version.digest[:16]}.csv"
     try:
-        return copies.on_disk(version.manifest, copy)
+        path = copies.on_disk(version.manifest, copy)
+        require_mounted(path)
+        return path
     except FileNotFoundError as error:
         raise DatasetError(f"the manifest of {version} is gone from the object store") from error
 

@@ -37,8 +37,8 @@ def counter(title: str, stream: TextIO | None = None, every: float = 10.0) -> Ca
 
 def epoch_line(epoch: dict[str, Any]) -> str:
     """One epoch of a training run in words."""
-    left = epoch["seconds"] / epoch["epoch"] * (epoch["epochs"] - epoch["epoch"])
     return (
         f"epoch {epoch['epoch']} of {epoch['epochs']}: loss {epoch['loss']:.3f}, accuracy {epoch['accuracy']:.3f}, "
-        f"validation loss {epoch['val_loss']:.3f}, AUROC {epoch['val_auroc']:.3f}, about {left / 60:.0f} min left"
+        f"validation loss {epoch['val_loss']:.3f}, AUROC {epoch['val_auroc']:.3f}, "
+        f"at most {epoch['left'] / 60:.0f} min left"
     )

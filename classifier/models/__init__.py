@@ -1,5 +1,6 @@
 """The rows. They are the truth: the broker carries wake-ups only."""
 
+from classifier.models.allowances import Allowance, Received
 from classifier.models.choices import (
     Architecture,
     Category,
@@ -16,17 +17,22 @@ from classifier.models.choices import (
 )
 from classifier.models.datasets import DatasetVersion
 from classifier.models.detectors import Detector, DetectorQuerySet
-from classifier.models.exchanges import Dispute, Label, Share
+from classifier.models.exchanges import Dispute, Label, Share, Tag
 from classifier.models.findings import Evidence, Verdict
-from classifier.models.images import Image, ImageQuerySet, Viewer, original_path, remove_files
-from classifier.models.imports import HashKey, ImportBatch, Kinship, Signature
+from classifier.models.images import Image, ImageQuerySet, Viewer, may_see_images, original_path, remove_files
+from classifier.models.imports import Comparison, HashKey, ImportBatch, Kinship, Signature
+from classifier.models.inspections import Inspection
+from classifier.models.invitations import Invitation
 from classifier.models.jobs import Job
+from classifier.models.tokens import KeyedCall, Scope, Token
 from classifier.models.training import Measurement, Promotion, RegressionCase, Rescoring, TrainingRun
 
 __all__ = [
+    "Allowance",
     "Architecture",
     "Category",
     "Claim",
+    "Comparison",
     "DatasetVersion",
     "DecidedBy",
     "Detector",
@@ -39,8 +45,11 @@ __all__ = [
     "Image",
     "ImageQuerySet",
     "ImportBatch",
+    "Inspection",
+    "Invitation",
     "Job",
     "JobState",
+    "KeyedCall",
     "Kinship",
     "Label",
     "LabelKind",
@@ -48,15 +57,20 @@ __all__ = [
     "Outcome",
     "Promotion",
     "Reason",
+    "Received",
     "RegressionCase",
     "Rescoring",
+    "Scope",
     "Share",
     "Signature",
     "Start",
     "State",
+    "Tag",
+    "Token",
     "TrainingRun",
     "Verdict",
     "Viewer",
+    "may_see_images",
     "original_path",
     "remove_files",
 ]

@@ -1,4 +1,4 @@
-"""One way to claim work, for everything that rows describe: images, jobs, re-scorings.
+"""One way to claim work, for everything that rows describe: images, jobs, re-scorings, comparisons.
 
 A claim is one conditional UPDATE, so two workers never get the same row. It stands until its holder gives the row back,
 dies, or says nothing for CLAIM_SECONDS. Two kinds of failure are told apart:
@@ -8,11 +8,14 @@ dies, or says nothing for CLAIM_SECONDS. Two kinds of failure are told apart:
   and is tried again, for as long as it takes.
 """
 
+import errno
 import logging
+import os
 import time
 import uuid
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
 from django.apps import apps
@@ -34,12 +37,24 @@ PATIENCE = (0.5, 1, 2, 4, 8)
 
 def is_trouble(error: BaseException) -> bool:
     """Whether the machine is at fault, not the work: a disk, a network, a database. A file that is lost is the row's
-    own affair. Pillow, too, raises OSError, for damaged pictures, but without a number of the system's."""
+    own affair, unless its folder is lost with it. Pillow, too, raises OSError, for damaged pictures, but without a
+    number of the system's."""
     if isinstance(error, FileNotFoundError):
-        return False
+        return error.filename is not None and _is_away(Path(os.fsdecode(error.filename)))
     if isinstance(error, OperationalError | InterfaceError | ConnectionError | TimeoutError):
         return True
     return isinstance(error, OSError) and error.errno is not None
+
+
+def _is_away(path: Path) -> bool:
+    """Whether a stored file's folder is gone: a volume that isn't mounted. Nothing here ever removes a folder."""
+    return path.is_relative_to(settings.MEDIA_ROOT) and not path.parent.is_dir()
+
+
+def require_mounted(path: Path) -> None:
+    """Raises OSError, which is trouble of the machine, when the folder of a stored file is gone."""
+    if _is_away(path):
+        raise OSError(errno.ENODEV, "the folder of stored files is gone; is its volume mounted?", str(path.parent))
 
 
 Row = TypeVar("Row", bound="Work")

@@ -1,4 +1,4 @@
-"""What people say about an image and to whom it is shown: labels, disputes, shares."""
+"""What people say about an image and to whom it is shown: labels, disputes, tags, shares."""
 
 import secrets
 
@@ -55,6 +55,22 @@ class Dispute(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_claim_display()} ({self.get_state_display()})"
+
+
+class Tag(models.Model):
+    """A word of one person's for their own images. key: the word without its capitals, casefolded by Python, because
+    databases differ in that."""
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="tags")
+    name = models.CharField(max_length=40)
+    key = models.CharField(max_length=120, editable=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["owner", "key"], name="one_tag_per_owner_and_word")]
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 def new_token() -> str:

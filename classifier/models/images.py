@@ -26,14 +26,25 @@ TRIES = 5
 INTERRUPTED = "The analysis was interrupted several times. Try again, or save the picture anew and upload that."
 
 
+def may_see_images(viewer: Any) -> bool:
+    """Whether this is staff with the permission to look at other people's images; being staff alone opens none."""
+    if not getattr(viewer, "is_staff", False):
+        return False
+    return any(viewer.has_perm(f"classifier.{act}_image") for act in ("view", "change"))
+
+
 class ImageQuerySet(WorkQuerySet["Image"]):
     def visible_to(self, viewer: Viewer) -> "ImageQuerySet":
         if not viewer.is_authenticated:
             return self.none()
-        return self if getattr(viewer, "is_staff", False) else self.filter(owner=viewer.pk)
+        return self if may_see_images(viewer) else self.filter(owner=viewer.pk)
 
     def reviewable(self) -> "ImageQuerySet":
-        """Images that staff may look at and that may enter a dataset."""
+        """Images that staff may look at and say what they are."""
+        return self if settings.REVIEW_SCOPE == "all" else self.filter(Q(consent=True) | Q(review_consent=True))
+
+    def trainable(self) -> "ImageQuerySet":
+        """Images that may enter a dataset or a comparison of detectors."""
         return self if settings.REVIEW_SCOPE == "all" else self.filter(consent=True)
 
     def judged_by_another(self, detector: Any) -> "ImageQuerySet":
@@ -110,6 +121,9 @@ class Image(Work):
     original = models.FileField(upload_to=original_path, max_length=200)
     thumbnail = models.FileField(max_length=200, blank=True)
     display = models.FileField(max_length=200, blank=True)
+    screen = models.FileField(
+        max_length=200, blank=True, help_text="a smaller display, for a phone; only where it saves something"
+    )
     heat = models.FileField(max_length=200, blank=True, help_text="where the detector looked, a small translucent PNG")
     sha256 = models.CharField(max_length=64)
     dhash = models.CharField(
@@ -120,7 +134,19 @@ class Image(Work):
     width = models.PositiveIntegerField()
     height = models.PositiveIntegerField()
     consent = models.BooleanField(default=False, help_text="may be reviewed by staff and used to improve the detector")
+    review_consent = models.BooleanField(
+        "consent to a look",
+        default=False,
+        editable=False,
+        help_text="staff may look at it, because its owner disputed the verdict; it trains nothing",
+    )
+    tags: "models.ManyToManyField[Any, Any]" = models.ManyToManyField(
+        "Tag", related_name="images", blank=True, editable=False
+    )
     created_at = models.DateTimeField(default=timezone.now)
+    request_id = models.CharField(
+        max_length=64, blank=True, default="", editable=False, help_text="of the upload or the last new try"
+    )
 
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
     error = models.CharField(max_length=300, blank=True)
@@ -210,18 +236,23 @@ class Image(Work):
 
     @property
     def files(self) -> "list[models.fields.files.FieldFile]":
-        return [self.original, self.thumbnail, self.display, self.heat]
+        return [self.original, self.thumbnail, self.display, self.screen, self.heat]
 
     @property
     def reviewable(self) -> bool:
         """Whether staff may look at the picture."""
+        return self.consent or self.review_consent or settings.REVIEW_SCOPE == "all"
+
+    @property
+    def trainable(self) -> bool:
+        """Whether it may enter a dataset."""
         return self.consent or settings.REVIEW_SCOPE == "all"
 
     def picture_visible_to(self, viewer: Viewer) -> bool:
-        """The owner always; staff only what is reviewable."""
+        """The owner always; staff who may look at images only what is reviewable."""
         if viewer.pk is not None and viewer.pk == self.owner_id:
             return True
-        return bool(getattr(viewer, "is_staff", False)) and self.reviewable
+        return self.reviewable and may_see_images(viewer)
 
 
 @receiver(post_delete, sender=Image)

@@ -1,8 +1,11 @@
-"""Files that staff import, already labelled."""
+"""Files that staff import, already labelled; and which images resemble which."""
+
+import uuid
 
 from django.conf import settings
 from django.db import models
 
+from classifier.models.claims import Work, WorkQuerySet
 from classifier.models.images import Image
 from classifier.models.jobs import Job
 
@@ -43,6 +46,28 @@ class Signature(models.Model):
 
     def __str__(self) -> str:
         return f"colours of {self.image_id}"
+
+
+class ComparisonQuerySet(WorkQuerySet["Comparison"]):
+    def claim_next(self) -> "Comparison | None":
+        """Take the oldest, those that were tried before last; None when nothing waits."""
+        self.release_stale()
+        candidates = self.free().order_by("attempts", "pk").values_list("pk", flat=True)[:8]
+        return self.take(list(candidates), uuid.uuid4()).select_related("image").first()
+
+
+class Comparison(Work):
+    """An image that is to be compared with all others; gone once it was. It is never given up by the claim alone: the
+    image counts as compared, with nothing found, when its workers died too often."""
+
+    image = models.OneToOneField(Image, models.CASCADE)
+
+    WAITING = {"claim": None}
+    RUNNING = {}
+    objects = ComparisonQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"comparison of {self.image_id}"
 
 
 class Kinship(models.Model):

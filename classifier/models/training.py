@@ -74,7 +74,7 @@ class Measurement(Job):
 class RegressionCaseQuerySet(models.QuerySet["RegressionCase"]):
     def usable(self) -> "RegressionCaseQuerySet":
         """Those with a ground truth whose image may be looked at still."""
-        images = Image.objects.reviewable().filter(label__in=CLASS_NAMES)
+        images = Image.objects.trainable().filter(label__in=CLASS_NAMES)
         return self.filter(image__in=images).select_related("image")
 
 

@@ -13,6 +13,7 @@ from django.core.files.base import File
 from django.core.files.storage import default_storage
 
 from aidetect import copies
+from classifier.detector.digests import file_digest
 from classifier.detector.errors import BundleError, EncoderError
 from classifier.detector.serving import bundle
 from classifier.models import Detector
@@ -76,7 +77,7 @@ def keep_encoder(path: Path) -> None:
     """Put an encoder file where all machines find it."""
     if copies.is_remote():
         with path.open("rb") as file:
-            default_storage.save(_encoder_name(bundle.file_digest(path)), File(file))
+            default_storage.save(_encoder_name(file_digest(path)), File(file))
 
 
 def keep_all() -> None:
@@ -95,7 +96,7 @@ def _fetch(name: str, place: Path) -> None:
             copies.on_disk(name, archive)
         except FileNotFoundError as error:
             raise BundleError(f"expected {name} in the object store; it is gone") from error
-        if (received := bundle.file_digest(archive)) != place.name:
+        if (received := file_digest(archive)) != place.name:
             raise BundleError(f"{name}: expected sha256 {place.name}, received {received}; the file was altered")
         with zipfile.ZipFile(archive) as opened:
             opened.extractall(folder)

@@ -25,18 +25,10 @@ def register(folder: Path, shipped: bool = False) -> Detector:
     """Make a bundle known, by its card alone. A bundle of the same version and model is registered once; its row is
     brought up to date with its card. Raises BundleError."""
     card = bundle.read_card(folder)
-    known = Detector.objects.filter(version=card.version).first()
-    kept = "" if shipped or known else bundles.keep(folder)
-    detector, created = Detector.objects.get_or_create(
-        version=card.version,
-        defaults={
-            "architecture": card.architecture,
-            "sha256": card.sha256,
-            "shipped": shipped,
-            "card": _page_card(card),
-            "bundle": kept,
-        },
-    )
+    told = {"architecture": card.architecture, "sha256": card.sha256, "shipped": shipped, "card": _page_card(card)}
+    if not shipped and not Detector.objects.filter(version=card.version).exists():
+        told["bundle"] = bundles.keep(folder)
+    detector, created = Detector.objects.get_or_create(version=card.version, defaults=told)
     if not created and detector.sha256 != card.sha256:
         raise BundleError(f"version {card.version} is registered already, with another model; choose a new name")
     if not created and detector.card != _page_card(card):
@@ -46,12 +38,10 @@ def register(folder: Path, shipped: bool = False) -> Detector:
     return detector
 
 
-def revise(detector: Detector, **changes: Any) -> bundle.Card:
-    """Change entries of a detector's card, in its bundle and in its row alike."""
-    with bundles.open_for_change(detector) as folder:
-        card = bundle.revise(folder, **changes)
-    detector.card = _page_card(card)
-    Detector.objects.filter(pk=detector.pk).update(card=detector.card)
+def revise(folder: Path, **changes: Any) -> bundle.Card:
+    """Change entries of a bundle's card, and of its row where it is registered. Raises BundleError."""
+    card = bundle.revise(folder, **changes)
+    Detector.objects.filter(version=card.version, sha256=card.sha256).update(card=_page_card(card))
     return card
 
 
@@ -143,25 +133,31 @@ def active() -> Detector:
 
 
 def find(version: str | None) -> Detector:
-    """A registered detector by its version, or the active one; before any database or installation the shipped one,
-    as a row that is not stored. A bundle that a new database has not seen yet is registered. Raises BundleError."""
+    """A registered detector by its version, or the active one; before any database or installation the shipped one, and
+    a bundle that the database has not seen yet, as a row that is not stored: this only reads. Raises BundleError."""
     try:
         if found := Detector.objects.filter(version=version).first() if version else Detector.objects.active():
             return found
         known = ", ".join(Detector.objects.values_list("version", flat=True))
     except DatabaseError:  # no database yet, or none that has been migrated
-        return _unstored(version)
+        known = "none"
     if not version:
-        return _unstored(version)
+        return _unstored(shipped_folder(), shipped=True)
     for shipped in (True, False):
         folder = Detector(version=version, shipped=shipped).folder
         if (folder / bundle.CARD_FILE).is_file():
-            return register(folder, shipped)
+            return _unstored(folder, shipped)
     raise BundleError(f"expected the version of a detector ({known}); received {version!r}")
 
 
-def _unstored(version: str | None) -> Detector:
-    card = bundle.read_card(Detector(version=version, shipped=True).folder if version else shipped_folder())
+def registered(version: str) -> Detector:
+    """As `find`, for whoever stores something about it: a bundle that the database has not seen yet is registered."""
+    found = find(version)
+    return found if found.pk else register(found.folder, found.shipped)
+
+
+def _unstored(folder: Path, shipped: bool) -> Detector:
+    card = bundle.read_card(folder)
     return Detector(
-        version=card.version, architecture=card.architecture, sha256=card.sha256, shipped=True, card=_page_card(card)
+        version=card.version, architecture=card.architecture, sha256=card.sha256, shipped=shipped, card=_page_card(card)
     )

@@ -1,23 +1,34 @@
 """The history list: filters, order, and pages that cost the same at row 1 and at row 100,000 (keyset, never OFFSET)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
 from django.db.models import Count, Q
 from django.template.defaultfilters import pluralize
+from django.utils import timezone
 from django_filters import FilterSet
 
 from classifier.models import Image, ImageQuerySet, Outcome
 
 PAGE_SIZE = 24
 COUNT_LIMIT = 1000
-FURTHER = ("state", "evidence", "detector", "since", "until", "low", "high", "changed", "disputed")
+FURTHER = ("tag", "state", "evidence", "detector", "since", "until", "low", "high", "changed", "disputed")
 """Filters that are folded away until they are wanted."""
 ORDERS: dict[str, tuple[str, ...]] = {"": ("-pk",), "score": ("score", "pk"), "-score": ("-score", "-pk")}
 """Columns of each order, the row number last, so that no two rows are equal."""
+
+
+@dataclass(frozen=True)
+class Day:
+    """Images of a page that were uploaded on one day, in the site's time zone; without a heading in another order."""
+
+    heading: str
+    images: list[Image]
 
 
 @dataclass(frozen=True)
@@ -47,6 +58,10 @@ class Page:
         return bool(set(FURTHER) & set(self.filters))
 
     @property
+    def days(self) -> list[Day]:
+        return [Day("", self.images)] if "sort" in self.filters else list(_by_day(self.images))
+
+    @property
     def query(self) -> str:
         return urlencode(self.filters)
 
@@ -58,7 +73,7 @@ def page_of(chosen: FilterSet, query: Mapping[str, str]) -> Page:
     counts = _verdict_counts(chosen)
     everything = _narrowed(chosen)
     rows = everything.exclude(score=None) if "sort" in filters else everything
-    rows = rows.select_related("verdict")
+    rows = rows.select_related("verdict").prefetch_related("tags")
     before, after = _key(query.get("before"), order), _key(query.get("after"), order)
     if after is not None:
         backwards = tuple(name[1:] if name.startswith("-") else f"-{name}" for name in order)
@@ -78,6 +93,35 @@ def page_of(chosen: FilterSet, query: Mapping[str, str]) -> Page:
         newer="?" + urlencode({**filters, "after": _as_key(found[0], order)}) if has_newer and found else "",
         older="?" + urlencode({**filters, "before": _as_key(found[-1], order)}) if has_older and found else "",
     )
+
+
+def _by_day(images: list[Image]) -> Iterator[Day]:
+    today = timezone.localdate()
+    for day, found in groupby(images, lambda image: timezone.localdate(image.created_at)):
+        yield Day(_day_in_words(day, today), list(found))
+
+
+def _day_in_words(day: date, today: date) -> str:
+    near = {today: "Today", today - timedelta(days=1): "Yesterday"}
+    return near.get(day, f"{day:%A}, {day.day} {day:%B %Y}")
+
+
+class BadCursor(ValueError):
+    """A cursor that `rows_of` did not make, or made for another order."""
+
+
+def rows_of(chosen: FilterSet, cursor: str, size: int) -> tuple[list[Image], str]:
+    """For programs: up to `size` images behind the cursor, and the cursor of what follows, "" at the end. Counts
+    nothing. Raises BadCursor."""
+    order = _order(chosen)
+    key = _key(cursor, order)
+    if cursor and key is None:
+        raise BadCursor(cursor)
+    rows = _narrowed(chosen)
+    rows = rows.exclude(score=None) if "sort" in _values(chosen) else rows
+    rows = rows.filter(_beyond(order, key)) if key is not None else rows
+    found = list(rows.select_related("verdict__detector").order_by(*order)[: size + 1])
+    return found[:size], _as_key(found[size - 1], order) if len(found) > size else ""
 
 
 def all_of(chosen: FilterSet) -> ImageQuerySet:

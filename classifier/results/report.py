@@ -34,19 +34,23 @@ def as_dict(image: Image, private: bool) -> dict[str, Any]:
             "changed": image.changed_at.isoformat() if image.changed_at else None,
         },
         "network": network_of(verdict) if verdict else None,
-        "evidence": [
-            {
-                "kind": piece.kind,
-                "strength": piece.strength,
-                "direction": piece.direction,
-                "summary": piece.summary,
-                "details": visible(piece.details, private),
-            }
-            for piece in image.evidence.all()
-        ],
+        "evidence": evidence_of(image, private),
         "limits": [NOTE, *LIMITS],
         "made": timezone.now().isoformat(),
     }
+
+
+def evidence_of(image: Image, private: bool) -> list[dict[str, Any]]:
+    return [
+        {
+            "kind": piece.kind,
+            "strength": piece.strength,
+            "direction": piece.direction,
+            "summary": piece.summary,
+            "details": visible(piece.details, private),
+        }
+        for piece in image.evidence.all()
+    ]
 
 
 def network_of(verdict: Verdict) -> dict[str, Any]:

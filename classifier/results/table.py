@@ -9,7 +9,7 @@ from classifier.models import Image
 
 COLUMNS = (
     "file", "uploaded", "state", "verdict", "decided_by", "score", "detector", "analysed", "reason", "evidence",
-    "previous_verdict", "verdict_changed", "format", "width", "height", "bytes", "sha256", "consent",
+    "previous_verdict", "verdict_changed", "format", "width", "height", "bytes", "sha256", "consent", "tags",
 )  # fmt: skip
 
 
@@ -47,6 +47,7 @@ def csv_rows(images: Iterable[Image]) -> Iterator[str]:
                 image.size,
                 image.sha256,
                 "yes" if image.consent else "no",
+                ", ".join(tag.name for tag in image.tags.all()),
             ]
         )
 

@@ -18,7 +18,7 @@ def zip_of(user: User) -> IO[bytes]:
     `account.json`. It is gone when closed."""
     file = tempfile.TemporaryFile()  # noqa: SIM115  # the response closes it
     images = Image.objects.filter(owner=user).select_related("verdict__detector")
-    images = images.prefetch_related("evidence", "disputes", "labels")
+    images = images.prefetch_related("evidence", "disputes", "labels", "tags")
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         account = {"username": user.username, "email": user.email, "joined": user.date_joined.isoformat()}
         archive.writestr("account.json", json.dumps(account, indent=1))

@@ -29,7 +29,7 @@ class HtmxRequest(HttpRequest):
 
 
 def visible_image(request: HttpRequest, uuid: UUID) -> Image:
-    """Owner and staff see it, everybody else gets 404."""
+    """The owner sees it, and staff who may see images; everybody else gets 404."""
     images = Image.objects.visible_to(request.user).select_related("verdict__detector")
     return get_object_or_404(images, uuid=uuid)
 

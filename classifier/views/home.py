@@ -7,24 +7,26 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse, UnreadablePostError
-from django.shortcuts import redirect, render, resolve_url
+from django.shortcuts import render, resolve_url
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from classifier.forms.uploading import Chosen, UploadForm
-from classifier.intake import submitting
+from classifier.intake import quotas, submitting
 from classifier.models import Image
+from classifier.views.doorway import SIGNED_OUT, counts_as_upload, from_script, go
 
 NEWS_DAYS = 14
 
 
+@counts_as_upload
 @require_http_methods(["GET", "HEAD", "POST"])
 def home(request: HttpRequest) -> HttpResponse:
     """Landing page for strangers, upload for people who are signed in."""
     if not request.user.is_authenticated:
         if request.method == "POST":
-            messages.error(request, "You were signed out, so nothing was uploaded. Sign in and choose the files again.")
-            return _go(request, resolve_url("account_login"))
+            messages.error(request, SIGNED_OUT)
+            return go(request, resolve_url("account_login"))
         return render(request, "landing.html")
     form = UploadForm()
     if request.method == "POST":
@@ -33,11 +35,12 @@ def home(request: HttpRequest) -> HttpResponse:
         except UnreadablePostError:  # the connection broke in mid-upload: nobody is there to read a page
             return HttpResponseBadRequest("The upload was cut off; nothing of it was kept.", content_type="text/plain")
         if form.is_valid():
-            return _go(request, _accept(request, form))
-        if _from_script(request):
+            return go(request, _accept(request, form))
+        if from_script(request):
             return JsonResponse({"errors": [str(error) for errors in form.errors.values() for error in errors]})
     latest = Image.objects.filter(owner=request.user).select_related("verdict")[:6]
     context = {"form": form, "latest": latest, "retention": settings.RETENTION_DAYS, **_news(request)}
+    context["room"] = quotas.room_of(request.user)
     return render(request, "classifier/upload.html", context)
 
 
@@ -56,8 +59,9 @@ def _accept(request: HttpRequest, form: UploadForm) -> str:
     """Submit the good files, leave a message for each other one; returns where to go."""
     chosen: Chosen = form.cleaned_data["images"]
     consent = form.cleaned_data.get("consent", False)
+    person = cast(User, request.user)
     try:
-        submissions = submitting.submit_images(cast(User, request.user), chosen.accepted, consent)
+        submissions = submitting.submit_images(person, chosen.accepted, consent, refused=chosen.rejected)
     except submitting.NotStored as error:
         submissions = error.accepted
         messages.error(request, error.sentence)
@@ -69,12 +73,3 @@ def _accept(request: HttpRequest, form: UploadForm) -> str:
     if not submissions:
         return resolve_url("home")
     return resolve_url(submissions[0].image if len(submissions) == 1 else "history")
-
-
-def _from_script(request: HttpRequest) -> bool:
-    return request.headers.get("X-Requested-With") == "XMLHttpRequest"
-
-
-def _go(request: HttpRequest, url: str) -> HttpResponse:
-    """Redirect; a script gets the address instead, because following it would use up the messages."""
-    return JsonResponse({"location": url}) if _from_script(request) else redirect(url)

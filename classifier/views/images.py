@@ -53,7 +53,8 @@ def image_card(request: HttpRequest, uuid: UUID) -> HttpResponse:
     found = visible_image(request, uuid)
     if request.GET.get("seen") == found.state:
         return HttpResponse(status=NOTHING_CHANGED)
-    return render(request, "classifier/_card.html", {"image": found, "selectable": "selectable" in request.GET})
+    template = "classifier/_row.html" if "row" in request.GET else "classifier/_card.html"
+    return render(request, template, {"image": found, "selectable": "selectable" in request.GET})
 
 
 def _page(request: HttpRequest, found: Image) -> dict[str, Any]:
@@ -64,6 +65,7 @@ def _page(request: HttpRequest, found: Image) -> dict[str, Any]:
         "dispute": found.disputes.first(),
         "share": Share.objects.open().filter(image=found).first() if is_owner else None,
         "share_days": settings.SHARE_DAYS,
+        "everything_is_reviewed": settings.REVIEW_SCOPE == "all",
         "newer_detector": is_owner and found.verdict is not None and not found.verdict.detector.active,
     }
 
@@ -145,13 +147,14 @@ def image_consent(request: HttpRequest, uuid: UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def image_dispute(request: HttpRequest, uuid: UUID) -> HttpResponse:
     found = own_image(request, uuid)
-    form = DisputeForm(request.POST if request.method == "POST" else None)
+    form = DisputeForm(request.POST if request.method == "POST" else None, consent=found.trainable)
     if found.state != "done":
         messages.info(request, "There is no verdict to dispute yet.")
         return redirect(found)
     if request.method == "POST" and form.is_valid():
         said = form.cleaned_data
-        if disputes.dispute(found, Claim(said["claim"]), said["how"], said["category"]):
+        training = said.get("training", False)
+        if disputes.dispute(found, Claim(said["claim"]), said["how"], said["category"], training):
             messages.success(request, "Thank you. A person will look at it; the answer appears on this page.")
         else:
             messages.info(request, "This verdict is disputed already; a person will look at it.")

@@ -14,6 +14,8 @@ HEADLINE = (
     ("precision", "Precision", "of those called real were real"),
     ("recall", "Recall", "of the real ones were called real"),
 )
+FEW = 10
+"""Images that a subset needs to be shown."""
 PLOTS = (
     ("loss", "Loss", "Loss on training images and on held-out sources, by epoch or by number of sources trained on."),
     ("accuracy", "Accuracy", "Accuracy on training images and on held-out sources, in the same way."),
@@ -46,12 +48,23 @@ def _of_hundred(share: float) -> str:
     return "fewer than 1" if count < 1 else "more than 99" if count > 99 else f"about {count}"
 
 
+def subsets(report: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    """Which kinds of photographs, or which generators, were called what; those with the most images first. Older
+    reports do not say it."""
+    rows = [row for row in report.get(key, []) if row["n"] >= FEW and row.get("called_real") is not None]
+    for row in rows:
+        row["inconclusive"] = max(0.0, 1 - row["called_fake"] - row["called_real"])
+    return sorted(rows, key=lambda row: -int(row["n"]))
+
+
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     detector = Detector.objects.active()
     if detector is None:
         return render(request, "classifier/no_detector.html", status=503)
     context = {"detector": detector, "headline": HEADLINE, "plots": plots_of(detector)}
-    context |= {"everybody": everybody(detector.card.get("report", {}))}
+    report = detector.card.get("report", {})
+    context |= {"everybody": everybody(report)}
+    context |= {key: subsets(report, key) for key in ("photographs", "generators")}
     context |= {"failures": model_card.FAILURES, "misuse": model_card.MISUSE}
     return render(request, "classifier/metrics.html", context)

@@ -8,7 +8,6 @@ import time
 import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import Storage
@@ -17,17 +16,17 @@ from django.utils import timezone
 from PIL import Image as Picture
 from PIL import ImageOps
 
+from aidetect import logs
 from classifier.detector.errors import UnreadableImage
 from classifier.detector.images.nearness import dhash
 from classifier.detector.images.preprocessing import Pixels
 from classifier.detector.serving import bundle, heat_map
 from classifier.detector.serving.judgement import Judgement, judge
 from classifier.intake import neighbours
-from classifier.models import DecidedBy, Detector, Image, ImageQuerySet, State, Verdict, findings, remove_files
+from classifier.models import Detector, Image, ImageQuerySet, State, Verdict, findings, remove_files
 from classifier.models.claims import is_trouble
-from classifier.provenance import rules
 from classifier.provenance.evidence import Evidence
-from classifier.worker.examine import look
+from classifier.worker.examine import conclude, look
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +60,7 @@ def analyse(
         return _analyse(claimed, token, detector, loaded)
     except Exception as error:
         if is_trouble(error):
-            _give_back(Image.objects.filter(claim=token), error)
+            _give_back(Image.objects.filter(claim=token), claimed, error)
             return []
         raise
 
@@ -77,23 +76,40 @@ def _analyse(
     forward = (time.perf_counter() - started) / max(1, len(prepared))
     stored = []
     for ready, judged in zip(prepared, judgements, strict=True):
-        if _store(ready, detector, said_of(judged, ready.seconds + forward), token):
-            stored.append(ready)
-    if prepared:
-        logger.info(
-            "%d image(s) classified by %s, %.0f ms each in the network", len(prepared), detector, forward * 1000
-        )
+        with about(ready.image):
+            if _store(ready, detector, Said(judged, ready.seconds + forward), token):
+                stored.append(ready)
+                figures = ready.seconds * 1000, forward * 1000
+                logger.info("%s by %s: %.0f ms to read, %.0f ms in the network", judged.outcome, detector, *figures)
     return stored
 
 
-def said_of(judged: Judgement, seconds: float) -> dict[str, Any]:
-    """The values of a Verdict."""
-    milliseconds = max(1, round(seconds * 1000))
-    return {**dataclasses.asdict(judged), "milliseconds": milliseconds, "created_at": timezone.now()}
+def about(image: Image) -> contextlib.AbstractContextManager[None]:
+    """Lines of the log written inside are about this image and the request that brought it."""
+    return logs.about(request=image.request_id, image=str(image.uuid))
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the network says of one image, and how long that took in all."""
+
+    judgement: Judgement
+    seconds: float
+
+    @property
+    def values(self) -> dict[str, object]:
+        """Those of a `Verdict` row."""
+        milliseconds = max(1, round(self.seconds * 1000))
+        return {**dataclasses.asdict(self.judgement), "milliseconds": milliseconds, "created_at": timezone.now()}
 
 
 def draw_heat(ready: Prepared, detector: Detector, loaded: bundle.LoadedDetector) -> None:
     """Draw the heat map of a verdict that was just given; nobody waits for it, and without it nothing is missing."""
+    with about(ready.image):
+        _draw_heat(ready, detector, loaded)
+
+
+def _draw_heat(ready: Prepared, detector: Detector, loaded: bundle.LoadedDetector) -> None:
     try:
         heat = heat_map.as_png(heat_map.heat_map(loaded, ready.views, ready.size), HEAT)
     except Exception:  # as below: an odd picture must not hold up the others
@@ -122,31 +138,49 @@ def _keep_heat(image: Image, detector: Detector, name: str, heat: bytes) -> None
 
 
 def _prepared_or_failed(image: Image, token: uuid.UUID, coming: "Future[Prepared]") -> Prepared | None:
+    with about(image):
+        return _result_of(image, token, coming)
+
+
+def _result_of(image: Image, token: uuid.UUID, coming: "Future[Prepared]") -> Prepared | None:
     mine = Image.objects.filter(pk=image.pk, claim=token)
     try:
         # Still alive: a batch of huge pictures may outlast one claim, so all of it is renewed.
         Image.objects.filter(claim=token).renew()
         return coming.result()
-    except UnreadableImage as error:
-        mine.update(state=State.FAILED, claim=None, error=f"This picture can't be analysed: {error}.")
-    except FileNotFoundError:
-        logger.error("image %s: its file %s is lost", image.pk, image.original.name)
-        mine.update(state=State.FAILED, claim=None, error=LOST)
     except Exception as error:  # the task boundary: one odd file must not hold up the others
         if is_trouble(error):
-            _give_back(mine, error)
-            return None
-        logger.exception("image %s", image.pk)
-        mine.update(state=State.FAILED, claim=None, error=UNEXPECTED)
+            _give_back(mine, [image], error)
+        else:
+            mine.update(state=State.FAILED, claim=None, error=_why_failed(image, error))
     return None
 
 
-def _give_back(rows: ImageQuerySet, error: Exception) -> None:
+def _why_failed(image: Image, error: Exception) -> str:
+    if isinstance(error, UnreadableImage):
+        logger.warning("no verdict: %s", error)
+        return f"This picture can't be analysed: {error}."
+    if isinstance(error, FileNotFoundError):
+        logger.error("no verdict: the file %s is lost", image.original.name)
+        return LOST
+    logger.error("image %s", image.pk, exc_info=error)
+    return UNEXPECTED
+
+
+def _give_back(rows: ImageQuerySet, images: list[Image], error: Exception) -> None:
+    """Those of these images that have no verdict yet."""
     if count := rows.give_back_patiently():
-        logger.warning("%d image(s) wait, the machine is in the way: %s", count, error)
+        for image in Image.objects.filter(state=State.WAITING, pk__in=[image.pk for image in images]):
+            with about(image):
+                logger.warning("it waits with %d in all, the machine is in the way: %s", count, error)
 
 
 def prepare(image: Image, loaded: bundle.LoadedDetector) -> Prepared:
+    with about(image):  # a thread starts with none
+        return _prepare(image, loaded)
+
+
+def _prepare(image: Image, loaded: bundle.LoadedDetector) -> Prepared:
     started = time.perf_counter()
     with image.original.open("rb") as file:
         data = file.read()
@@ -172,7 +206,7 @@ def exceeds(size: tuple[int, int], box: tuple[int, int]) -> bool:
     return size[0] > box[0] or size[1] > box[1]
 
 
-def _store(ready: Prepared, detector: Detector, said: dict[str, Any], token: uuid.UUID) -> bool:
+def _store(ready: Prepared, detector: Detector, said: Said, token: uuid.UUID) -> bool:
     """Verdict, evidence, copies and `done` in one transaction, if the row is still ours; it may have been deleted
     meanwhile. Returns whether it was."""
     image = ready.image
@@ -198,7 +232,7 @@ def _drop(image: Image, names: list[str]) -> None:
 
 
 def _conclude(
-    ready: Prepared, detector: Detector, said: dict[str, Any], token: uuid.UUID
+    ready: Prepared, detector: Detector, said: Said, token: uuid.UUID
 ) -> tuple[Image | None, list[tuple[Storage, str | None]]]:
     """The row, None when it is no longer ours, and the files that it no longer needs."""
     image = ready.image
@@ -214,16 +248,16 @@ def _conclude(
     return row, stale
 
 
-def write(row: Image, ready: Prepared, detector: Detector, said: dict[str, Any]) -> None:
+def write(row: Image, ready: Prepared, detector: Detector, said: Said) -> None:
     """Verdict and evidence of a locked row; saves it. Its heat map is no longer true."""
-    current, _ = Verdict.objects.update_or_create(image=row, detector=detector, defaults=said)
+    known = conclude(ready.evidence, said.judgement)
+    current, _ = Verdict.objects.update_or_create(image=row, detector=detector, defaults=said.values)
     row.evidence.all().delete()
-    findings.Evidence.objects.bulk_create(findings.Evidence(image=row, **piece.as_dict()) for piece in ready.evidence)
-    deciding = rules.deciding(ready.evidence)
+    findings.Evidence.objects.bulk_create(findings.Evidence(image=row, **piece.as_dict()) for piece in known.evidence)
     if row.dhash != ready.dhash:
         row.dhash = ready.dhash
         neighbours.remember([row])
     row.verdict, row.score, row.heat = current, current.score, ""
-    row.decided_by = deciding.kind if deciding else DecidedBy.NETWORK
-    row.conclude(rules.decide(ready.evidence) or current.outcome)
+    row.decided_by = known.decided_by
+    row.conclude(known.outcome)
     row.save()

@@ -12,7 +12,8 @@ from classifier.detector.measuring import evaluation, model_card, plots
 from classifier.detector.networks import architectures
 from classifier.detector.serving import bundle
 from classifier.detector.training.batches import Config
-from classifier.detector.training.runner import Progress, Step, train
+from classifier.detector.training.pace import Progress, Step
+from classifier.detector.training.runner import train
 from classifier.models import Detector
 from classifier.registry import detectors
 from classifier.worker import shared_features
@@ -112,8 +113,8 @@ def unused_folder(version: str) -> Path:
 
 
 def publish(folder: Path, report: dict[str, Any]) -> None:
-    """Put a report into the bundle's card, beside it as Markdown, and draw its plots."""
-    card = bundle.revise(folder, report=report)
+    """Put a report into the bundle's card and its row, beside it as Markdown, and draw its plots."""
+    card = detectors.revise(folder, report=report)
     write_report(report, f"{card.version} on sources that the scoring network never saw", folder)
     (folder / "MODEL_CARD.md").write_text(model_card.markdown(card), encoding="utf-8")
 

@@ -20,7 +20,8 @@ from classifier.detector.serving import bundle
 from classifier.detector.stats import calibration
 from classifier.detector.training import initial_weights, linear
 from classifier.detector.training.batches import Config
-from classifier.detector.training.runner import Step, card_of, encoder_of, predictor
+from classifier.detector.training.pace import Step
+from classifier.detector.training.runner import card_of, encoder_of, predictor
 from classifier.models import Detector
 from classifier.registry import detectors
 from classifier.worker.candidates import publish, started, unused_folder

@@ -15,7 +15,7 @@ from classifier.labelling import imports
 from classifier.models import Detector, Image, Rescoring
 from classifier.models.clock import now_everywhere
 from classifier.registry import bundles, detectors
-from classifier.worker import rescoring
+from classifier.worker import inspections, rescoring
 from classifier.worker.analysis import Prepared, analyse, draw_heat
 
 LATER = 64
@@ -36,7 +36,9 @@ def classify_waiting(batch_size: int, budget: float = 60) -> int:
         detector = detectors.active()
         loaded = load(detector)
         token = uuid.uuid4()
-        if claimed := list(Image.objects.claim(token, batch_size)):
+        if inspections.step(detector, loaded):  # somebody holds the line
+            count += 1
+        elif claimed := list(Image.objects.claim(token, batch_size)):
             fresh += analyse(claimed, token, detector, loaded)
             hindered = Image.objects.filter(
                 pk__in=[image.pk for image in claimed], not_before__gt=now_everywhere()

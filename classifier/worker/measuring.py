@@ -17,9 +17,10 @@ from classifier.detector.measuring.tiers import TIERS
 from classifier.detector.serving import bundle
 from classifier.detector.serving.bundle import LoadedDetector
 from classifier.detector.stats import calibration
-from classifier.detector.training.runner import Step
+from classifier.detector.training.pace import Step
 from classifier.models import Detector
-from classifier.registry import bundles, detectors
+from classifier.models.claims import is_trouble
+from classifier.registry import bundles
 from classifier.worker.candidates import publish
 from classifier.worker.examine import Known, examine
 
@@ -86,7 +87,9 @@ def _answer(loaded: LoadedDetector, file: FieldFile) -> Known | None:
     try:
         with file.open("rb") as opened:
             return examine(opened.read(), loaded)
-    except (UnreadableImage, FileNotFoundError):
+    except (UnreadableImage, OSError) as error:
+        if is_trouble(error):
+            raise
         return None
 
 
@@ -103,8 +106,7 @@ def attacked(detector: Detector, rows: Sequence[Row], count: int, seed: int, sav
     views = [evaluation.views_of(row, loaded.card.preprocessing) for row in chosen]
     found = attacks.attack_report(loaded, views, evaluation.targets_of(chosen))
     if save:
-        card = detectors.revise(detector, largest_jump=found["limit"])
         with bundles.open_for_change(detector) as folder:
+            card = bundle.revise(folder, largest_jump=found["limit"])
             publish(folder, card.report | {"attacks": found})
-        detectors.revise(detector)
     return found

@@ -12,7 +12,7 @@ from classifier.detector.serving import bundle
 from classifier.detector.serving.judgement import Judgement, judge
 from classifier.models import Detector, Image, Rescoring, State, remove_files
 from classifier.models.claims import is_trouble
-from classifier.worker.analysis import Prepared, draw_heat, prepare, said_of, write
+from classifier.worker.analysis import Prepared, Said, draw_heat, prepare, write
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ def _step(job: Rescoring, detector: Detector, loaded: bundle.LoadedDetector) -> 
         logger.error("image %s ended its worker each time; it keeps the verdict it has", batch[0].pk)
         _store(job, batch[:1], [], 0)
         return
-    prepared = [ready for image in batch if (ready := _prepared(image, loaded))]
+    prepared = [ready for image in batch if (ready := _prepared(job, image, loaded))]
     started = time.perf_counter()
     judged = judge(loaded, [ready.views for ready in prepared], [ready.unfit for ready in prepared])
     forward = (time.perf_counter() - started) / max(1, len(prepared))
@@ -68,8 +68,9 @@ def _deaths() -> int:
     return min(2, settings.MAX_ATTEMPTS - 1)
 
 
-def _prepared(image: Image, loaded: bundle.LoadedDetector) -> Prepared | None:
+def _prepared(job: Rescoring, image: Image, loaded: bundle.LoadedDetector) -> Prepared | None:
     try:
+        job.mine.renew()  # still alive: a batch of huge pictures may outlast one claim
         return prepare(image, loaded)
     except Exception as error:  # one odd or lost file must not hold up the others
         if is_trouble(error):
@@ -91,7 +92,7 @@ def _store(
                 before = row.outcome
                 if row.heat:
                     stale.append((row.heat.storage, row.heat.name))
-                write(row, ready, job.detector, said_of(judgement, ready.seconds + forward))
+                write(row, ready, job.detector, Said(judgement, ready.seconds + forward))
                 changed += row.outcome != before
                 stored.append(ready)
         counts = {"done": F("done") + len(batch), "changed": F("changed") + changed}

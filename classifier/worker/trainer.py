@@ -19,7 +19,7 @@ from classifier.detector.data import manifest
 from classifier.detector.errors import DetectorError
 from classifier.detector.serving import bundle
 from classifier.detector.training.batches import Config
-from classifier.detector.training.runner import Step
+from classifier.detector.training.pace import Step
 from classifier.learning import gate
 from classifier.learning.pictures_on_disk import on_disk
 from classifier.models import DatasetVersion, Detector, JobState, Measurement, RegressionCase, Start, TrainingRun
@@ -125,7 +125,7 @@ class Listener:
 
     def epoch(self, figures: dict[str, Any]) -> None:
         if isinstance(self.job, TrainingRun):
-            epoch = {key: value for key, value in figures.items() if key not in ("epochs", "seconds")}
+            epoch = {key: value for key, value in figures.items() if key not in ("epochs", "seconds", "left")}
             kept = [old for old in self.job.history if old["epoch"] < epoch["epoch"]]
             self._write(history=[*kept, epoch])
 

@@ -112,3 +112,19 @@ def test_the_report_is_plain_json_with_one_entry_a_source():
     assert strict == {"share": 0.75, "accuracy": 0.8333, "real_called_fake": 0.3333, "fake_called_real": 0.0}
     assert measured["confusion"] == {"real_as_real": 2, "real_as_fake": 1, "fake_as_fake": 4, "fake_as_real": 1}
     assert "| s1 | 1 | 3 |" in markdown(measured, "title")
+
+
+def test_each_generator_and_each_kind_of_photograph_with_what_it_was_called():
+    subsets = [("FAKE", "pairs", "gpt")] * 4 + [("REAL", "phone", "fruit")] * 5 + [("REAL", "phone", "")]
+    rows = [Row(f"{place}.jpg", *subset) for place, subset in enumerate(subsets)]
+    scores = np.array([0.1, 0.1, 0.5, 0.9, 0.9, 0.9, 0.9, 0.5, 0.1, 0.1])
+    measured = report(rows, scores, 0.3, 0.7)
+    (generator,) = measured["generators"]
+    assert (generator["generator"], generator["n"], generator["found"]) == ("pairs / gpt", 4, 0.75)
+    assert (generator["called_fake"], generator["called_real"]) == (0.5, 0.25)
+    (kind,) = measured["photographs"]
+    assert (kind["photographs"], kind["n"], kind["called_fake"], kind["called_real"]) == ("phone / fruit", 5, 0.2, 0.6)
+    assert kind["interval"][0] < 0.2 < kind["interval"][1]
+    text = markdown(measured, "title")
+    assert "| phone / fruit | 5 | 20% | 20% | 60% |" in text
+    assert "| pairs / gpt | 4 | 50% | 25% | 25% |" in text

@@ -5,6 +5,7 @@ The same rules hold for all of them. Class folders count in upper and lower case
 """
 
 import csv
+import errno
 import io
 import zipfile
 from collections.abc import Iterable
@@ -22,6 +23,8 @@ PATHS = ("path", "file_name", "crop")
 MOST_TABLE = 60_000_000
 MOST_DIRECTORY = 32_000_000
 """Bytes of a zip's list of files: more than 200,000 files with long names have. It is read whole before any is seen."""
+OF_THE_MACHINE = {errno.EIO, errno.ESTALE, errno.ENXIO, errno.ENODEV, errno.EMFILE, errno.ENFILE, errno.ETIMEDOUT}
+"""Errors that say nothing about the collection: they are passed on as they are."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +68,12 @@ class Folder:
         return self.path / name
 
     def read(self, name: str, most: int) -> bytes:
-        """At most `most` bytes. Raises UnreadableImage."""
+        """At most `most` bytes. Raises UnreadableImage, or OSError when the disk fails."""
         try:
             with self.where(name).open("rb") as file:
                 return file.read(most)
         except OSError as error:
+            _pass_on(error)
             raise UnreadableImage("damaged", f"it can't be read ({error.strerror})") from error
 
 
@@ -81,6 +85,7 @@ class Archive:
             _check_directory(file)
             self.zip = zipfile.ZipFile(file)
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+            _pass_on(error)
             raise DatasetError(
                 f"expected a zip with REAL/ and FAKE/ in it; this file can't be opened ({error})"
             ) from error
@@ -96,12 +101,14 @@ class Archive:
         return name in self.zip.NameToInfo
 
     def read(self, name: str, most: int) -> bytes:
-        """At most `most` bytes, whatever the zip says of its size. Raises UnreadableImage."""
+        """At most `most` bytes, whatever the zip says of its size. Raises UnreadableImage, or OSError when the disk
+        fails."""
         _refuse_tricks(name)
         try:
             with self.zip.open(name) as file:
                 return file.read(most)
         except (zipfile.BadZipFile, RuntimeError, OSError, EOFError, KeyError, ValueError) as error:
+            _pass_on(error)
             raise UnreadableImage("damaged", f"it can't be unpacked ({error})") from error
         except Exception as error:  # zlib.error and its like
             raise UnreadableImage("damaged", f"it is damaged inside the zip ({error})") from error
@@ -127,6 +134,11 @@ def entries_of(collection: Collection, table: Path | None = None) -> list[Entry]
         if lines and "label" in lines[0] and any(column in lines[0] for column in PATHS):
             return _listed(collection, lines, PurePosixPath(name).parent, name)
     return [entry for name in names if (entry := _placed(name))]
+
+
+def _pass_on(error: Exception) -> None:
+    if isinstance(error, OSError) and error.errno in OF_THE_MACHINE:
+        raise error
 
 
 def _check_directory(file: Path | IO[bytes]) -> None:

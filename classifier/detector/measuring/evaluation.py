@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from classifier.detector.data.manifest import ANY_SIZE, Row
 from classifier.detector.errors import DatasetError
@@ -84,7 +85,8 @@ def report(rows: Sequence[Row], scores: Floats, fake_below: Edges, real_above: E
         "confusion": confusion(targets, scores),
         "roc": [[clean(x), clean(y)] for x, y in thin(false, true)],
         "sources": list(per_source(rows, scores, fake_below)),
-        "generators": list(per_generator(rows, scores, fake_below)),
+        "generators": list(per_generator(rows, scores, fake_below, real_above)),
+        "photographs": list(per_photographs(rows, scores, fake_below, real_above)),
     }
 
 
@@ -122,21 +124,44 @@ def per_source(rows: Sequence[Row], scores: Floats, fake_below: Edges) -> Iterat
         }
 
 
-def per_generator(rows: Sequence[Row], scores: Floats, fake_below: Edges) -> Iterator[dict[str, Any]]:
+def per_generator(
+    rows: Sequence[Row], scores: Floats, fake_below: Edges, real_above: Edges
+) -> Iterator[dict[str, Any]]:
     """One dict a generator (named subset of FAKE in a source): n, the share scored below 0.5 with its Wilson interval,
-    the share called FAKE by the three-way verdict."""
-    names = np.array([f"{row.source} / {row.subset}" if row.label == "FAKE" and row.subset else "" for row in rows])
-    called_fake = scores < fake_below
-    for name in np.unique(names[names != ""]):
-        here = names == name
+    the shares called FAKE and REAL by the three-way verdict; the rest was inconclusive."""
+    for name, here in _subsets(rows, "FAKE"):
         below = scores[here] <= 0.5
         yield {
-            "generator": str(name),
+            "generator": name,
             "n": int(here.sum()),
             "found": share(below),
             "interval": [clean(edge) for edge in wilson(int(below.sum()), int(here.sum()))],
-            "called_fake": share(called_fake[here]),
+            "called_fake": share((scores < fake_below)[here]),
+            "called_real": share((scores > real_above)[here]),
         }
+
+
+def per_photographs(
+    rows: Sequence[Row], scores: Floats, fake_below: Edges, real_above: Edges
+) -> Iterator[dict[str, Any]]:
+    """One dict a kind of real photographs (named subset of REAL in a source: portraits, phone snapshots of fruit …): n,
+    the share called FAKE by the three-way verdict with its Wilson interval, the share called REAL."""
+    for name, here in _subsets(rows, "REAL"):
+        accused = (scores < fake_below)[here]
+        yield {
+            "photographs": name,
+            "n": int(here.sum()),
+            "called_fake": share(accused),
+            "interval": [clean(edge) for edge in wilson(int(accused.sum()), int(here.sum()))],
+            "called_real": share((scores > real_above)[here]),
+        }
+
+
+def _subsets(rows: Sequence[Row], label: str) -> Iterator[tuple[str, npt.NDArray[np.bool_]]]:
+    """ "source / subset" and which rows it is, for each named subset of a class."""
+    names = np.array([f"{row.source} / {row.subset}" if row.label == label and row.subset else "" for row in rows])
+    for name in np.unique(names[names != ""]):
+        yield str(name), names == name
 
 
 def share(values: np.ndarray) -> float | None:
@@ -184,12 +209,21 @@ def markdown(measured: dict[str, Any], title: str) -> str:
         figures = [row["accuracy"], f"{low} – {high}", row["balanced_accuracy"], row["auroc"], row["real_called_fake"]]
         cells = ["–" if cell is None else str(cell) for cell in figures]
         lines.append(f"| {row['source']} | {row['real']} | {row['fake']} | {' | '.join(cells)} |")
-    if generators := measured["generators"]:
-        lines += ["", "| generator | n | scored AI | 95 % interval | called AI |", "| --- " * 5 + "|"]
-        for row in generators:
-            figures = [row["n"], row["found"], " – ".join(str(edge) for edge in row["interval"]), row["called_fake"]]
-            lines.append(f"| {row['generator']} | {' | '.join(str(figure) for figure in figures)} |")
+    lines += _verdicts("real photographs", "photographs", measured.get("photographs", []))
+    lines += _verdicts("generator", "generator", measured["generators"])
     return "\n".join(lines) + "\n"
+
+
+def _verdicts(title: str, key: str, rows: Sequence[dict[str, Any]]) -> list[str]:
+    """How often each subset was called what, those with the most images first. `called_real` is not in old reports."""
+    if not rows:
+        return []
+    lines = ["", f"| {title} | n | called FAKE | INCONCLUSIVE | called REAL |", "| --- " * 5 + "|"]
+    for row in sorted(rows, key=lambda row: -row["n"]):
+        fake, real = row["called_fake"], row.get("called_real")
+        open_ = None if real is None else 1 - fake - real
+        lines.append(f"| {row[key]} | {row['n']} | {percent(fake)} | {percent(open_)} | {percent(real)} |")
+    return lines
 
 
 def percent(value: float | None) -> str:

@@ -4,7 +4,6 @@ Kept once and named by its SHA-256 in the card of every detector that was fitted
 train is as small as its head. Read with numpy alone, nothing pickled.
 """
 
-import hashlib
 import io
 import json
 import os
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from classifier.detector.digests import file_digest
 from classifier.detector.errors import EncoderError
 from classifier.detector.networks.vit import Shape, Weights, weight_shapes
 
@@ -103,8 +103,7 @@ def digest(path: Path) -> str:
 
 @lru_cache(maxsize=32)
 def _digest(path: Path, changed: int, size: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_digest(path)
 
 
 def find(folders: list[Path], sha256: str) -> Path:

@@ -1,7 +1,6 @@
 """A detector on disk: one folder with `model.keras` and `bundle.json`, checked before it is loaded."""
 
 import contextlib
-import hashlib
 import json
 import os
 import sys
@@ -14,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from classifier.detector.digests import file_digest
 from classifier.detector.errors import BundleError, EncoderError
 from classifier.detector.images.preprocessing import Pixels, Preprocessing, prepare
 from classifier.detector.labels import CLASS_NAMES, Outcome, outcome_of
@@ -111,12 +111,6 @@ def read_card(folder: Path) -> Card:
         return Card(**{**data, "preprocessing": Preprocessing(**data["preprocessing"])})
     except (KeyError, TypeError) as error:
         raise BundleError(f"{folder}: {CARD_FILE} is incomplete ({error})") from error
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file as 64 hex digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class LoadedDetector:

@@ -3,8 +3,7 @@
 import dataclasses
 import hashlib
 import json
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +26,7 @@ from classifier.detector.stats.classification import Floats
 from classifier.detector.training import linear
 from classifier.detector.training.batches import Batches, Config
 from classifier.detector.training.initial_weights import load_start
-
-Progress = Callable[[dict[str, Any]], None]
-Step = Callable[[int, int], None]
+from classifier.detector.training.pace import Pace, Progress, Step
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,32 +38,6 @@ class Trained:
     rows: list[Row]
     logits: Floats
     history: list[dict[str, Any]]
-
-
-class _Report(keras.callbacks.Callback):  # type: ignore[misc]
-    """Calls on_epoch with the epoch's figures and on_step after each batch; stops when the time budget is spent."""
-
-    def __init__(
-        self, config: Config, history: list[dict[str, Any]], log: Path, on_epoch: Progress | None, on_step: Step | None
-    ) -> None:
-        super().__init__()
-        self.config, self.history, self.log, self.on_epoch, self.on_step = config, history, log, on_epoch, on_step
-        self.started = time.monotonic()
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        if self.on_step:
-            steps = self.params["steps"]
-            self.on_step(len(self.history) * steps + batch + 1, self.config.epochs * steps)
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        seconds = time.monotonic() - self.started
-        figures = {name: round(float(value), 4) for name, value in (logs or {}).items()}
-        self.history.append({"epoch": epoch + 1, **figures})
-        self.log.write_text(json.dumps(self.history))
-        if self.on_epoch:
-            self.on_epoch({**self.history[-1], "epochs": self.config.epochs, "seconds": round(seconds)})
-        if seconds > self.config.minutes * 60:
-            self.model.stop_training = True
 
 
 def train(
@@ -146,12 +117,8 @@ def _fit(
 ) -> list[dict[str, Any]]:
     batches = Batches(parts["train"], spec, config)
     validation = Batches(parts["validation"], spec, dataclasses.replace(config, augment=False, seed=config.seed + 1))
-    steps = config.epochs * len(batches)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, steps, alpha=0.01, warmup_target=config.learning_rate, warmup_steps=max(1, steps // 20)
-    )
     model.compile(
-        optimizer=keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay),
+        optimizer=keras.optimizers.AdamW(config.learning_rate, weight_decay=config.weight_decay),
         loss=keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=config.label_smoothing),
         metrics=[
             keras.metrics.BinaryAccuracy(threshold=0.0, name="accuracy"),
@@ -169,11 +136,19 @@ def _fit(
         verbose=0,
         callbacks=[
             keras.callbacks.BackupAndRestore(folder / "backup"),
-            keras.callbacks.EarlyStopping("val_auroc", mode="max", patience=config.patience, restore_best_weights=True),
-            _Report(config, history, log, *listeners),
+            Pace(config, history, log, *listeners),
+            _Goal(),
+            keras.callbacks.EarlyStopping("val_goal", mode="max", patience=config.patience, restore_best_weights=True),
         ],
     )
     return history
+
+
+class _Goal(keras.callbacks.Callback):  # type: ignore[misc]
+    """What the best epoch is best in: AUROC, and of epochs that are alike in it the lower loss."""
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        logs["val_goal"] = logs["val_auroc"] - 1e-3 * logs["val_loss"]
 
 
 class FrozenBatches(keras.utils.PyDataset):  # type: ignore[misc]

@@ -3,14 +3,15 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from classifier.detector.data import manifest
 from classifier.detector.errors import DetectorError
+from classifier.management.keras_command import KerasCommand
 from classifier.registry import detectors
 
 
-class Command(BaseCommand):
+class Command(KerasCommand):
     help = (
         "Attack a detector with FGSM and PGD and report what succeeded and what was noticed. "
         "Example: manage.py attack --images 200"

@@ -2,14 +2,15 @@ import json
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from classifier.detector.errors import DetectorError
 from classifier.management.arguments import expand
+from classifier.management.keras_command import KerasCommand
 from classifier.registry import detectors
 
 
-class Command(BaseCommand):
+class Command(KerasCommand):
     help = "Classify files or folders without storing them. Example: manage.py classify photo.jpg --format json"
 
     def add_arguments(self, parser: CommandParser) -> None:

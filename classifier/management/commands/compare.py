@@ -1,15 +1,16 @@
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from classifier.detector.errors import DetectorError
 from classifier.learning import gate, versions
 from classifier.management.arguments import version_numbered
+from classifier.management.keras_command import KerasCommand
 from classifier.management.progress import counter
 from classifier.registry import detectors
 
 
-class Command(BaseCommand):
+class Command(KerasCommand):
     help = (
         "Compare two detectors on the test images of a dataset version, measuring what is not measured yet. "
         "Example: manage.py compare fusion-2026.11b mine --dataset 3"
@@ -25,7 +26,7 @@ class Command(BaseCommand):
 
         version = version_numbered(options["dataset"])
         try:
-            pair = [detectors.find(options[name]) for name in ("first", "second")]
+            pair = [detectors.registered(options[name]) for name in ("first", "second")]
             first, second = (measured_now(one, version, counter(f"Measuring {one}")) for one in pair)
             labels = {row.sha256: row.label for row in versions.rows_of(version)}
         except DetectorError as error:

@@ -2,14 +2,15 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from classifier.detector.data import manifest
 from classifier.detector.errors import DetectorError
+from classifier.management.keras_command import KerasCommand
 from classifier.management.progress import counter
 
 
-class Command(BaseCommand):
+class Command(KerasCommand):
     help = (
         "The honest figures: every source scored by a network that saw nothing of it, the splits of the manifest "
         "ignored. With --name a detector trained on everything is registered, calibrated on those held-out scores. "

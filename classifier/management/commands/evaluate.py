@@ -3,16 +3,17 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from classifier.detector.data import manifest
 from classifier.detector.errors import DetectorError
 from classifier.management.arguments import manifest_named
+from classifier.management.keras_command import KerasCommand
 from classifier.management.progress import counter
 from classifier.registry import detectors
 
 
-class Command(BaseCommand):
+class Command(KerasCommand):
     help = "Measure a detector on one split of a manifest. Example: manage.py evaluate --detector cnn32-2026.11.22"
 
     def add_arguments(self, parser: CommandParser) -> None:

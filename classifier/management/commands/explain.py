@@ -1,13 +1,14 @@
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from classifier.detector.errors import DetectorError
+from classifier.management.keras_command import KerasCommand
 from classifier.registry import detectors
 
 
-class Command(BaseCommand):
+class Command(KerasCommand):
     help = (
         "Draw where the detector looked: orange towards AI-generated, blue towards a photograph. "
         "Example: manage.py explain photo.jpg heat.png"

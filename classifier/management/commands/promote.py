@@ -1,15 +1,16 @@
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from classifier.detector.errors import DetectorError
 from classifier.learning import gate
+from classifier.management.keras_command import KerasCommand
 from classifier.management.progress import counter
 from classifier.models import Detector
 from classifier.registry import detectors
 
 
-class Command(BaseCommand):
+class Command(KerasCommand):
     help = (
         "Make a detector the active one, if it is no worse than the active one on the newest dataset version, or else "
         "on the test images of its own manifest. Example: manage.py promote patch-2026.11.22"
@@ -29,7 +30,7 @@ class Command(BaseCommand):
         from classifier.worker.trainer import gate_now
 
         try:
-            detector = detectors.find(options["version"])
+            detector = detectors.registered(options["version"])
             found = gate_now(detector, counter("Measuring"))
             for check in found.checks:
                 self.stdout.write(

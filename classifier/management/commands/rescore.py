@@ -1,14 +1,15 @@
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from classifier.detector.errors import DetectorError
+from classifier.management.keras_command import KerasCommand
 from classifier.management.progress import counter
 from classifier.models import Rescoring
 from classifier.registry import detectors
 
 
-class Command(BaseCommand):
+class Command(KerasCommand):
     help = (
         "Have all of history re-scored by the active detector. Workers do it when no upload waits; with --now this "
         "command does it, too. Example: manage.py rescore --now"

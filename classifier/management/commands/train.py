@@ -1,19 +1,19 @@
-import sys
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from classifier.detector.errors import DetectorError
 from classifier.management.arguments import manifest_named
+from classifier.management.keras_command import KerasCommand
 from classifier.management.progress import counter, epoch_line
 
 NETWORKS = "fusion, thumbnail, mobilenet, patch, cnn32 (the original), mobilenetv2, efficientnetv2, resnet50, convnext"
 OPTIONS: dict[str, tuple[type, Any, str]] = {
     "epochs": (int, 40, "at most"),
-    "minutes": (float, 60.0, "time budget"),
+    "minutes": (float, 60.0, "time budget; the learning rate falls within it"),
     "seed": (int, 0, "of split, order and augmentation"),
     "batch": (int, 32, "images a step; 128 suits thumbnails"),
     "learning_rate": (float, 1e-3, "at its highest"),
@@ -24,7 +24,7 @@ OPTIONS: dict[str, tuple[type, Any, str]] = {
 }
 
 
-class Command(BaseCommand):
+class Command(KerasCommand):
     help = "Train a candidate on a folder, manifest or dataset version. Example: manage.py train ~/pictures --name mine"
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -41,7 +41,7 @@ class Command(BaseCommand):
         from classifier.worker import candidates
 
         name = options["name"] or f"{options['architecture'] or 'trained'}-{date.today():%Y.%m.%d}"
-        step = counter("Training") if sys.stderr.isatty() else None  # elsewhere a line an epoch is enough
+        step = counter("Training", every=60)
         chosen, path = {key: options[key] for key in OPTIONS}, options["manifest"]
         try:
             if options["folder"] and not options["dataset"]:

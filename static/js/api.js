@@ -1,0 +1,14 @@
+// The page on which the programming interface can be tried. Nothing is fetched from elsewhere: no validator, no fonts.
+(function () {
+  const place = document.getElementById("api");
+  window.SwaggerUIBundle({
+    url: place.dataset.document,
+    domNode: place,
+    presets: [window.SwaggerUIBundle.presets.apis],
+    layout: "BaseLayout",
+    deepLinking: true,
+    validatorUrl: null,
+    persistAuthorization: false,
+    defaultModelsExpandDepth: 0,
+  });
+})();
