@@ -11,7 +11,9 @@ from classifier.operations.checkup import Finding, Level
 
 
 class Command(BaseCommand):
-    help = "Checks settings, database, Redis, storage, workers, shipped files, trust list and disks, and says what to do."
+    help = (
+        "Checks settings, database, Redis, storage, workers, shipped files, trust list and disks, and says what to do."
+    )
     requires_system_checks: list[str] = []  # it runs them itself
 
     def add_arguments(self, parser: ArgumentParser) -> None:
