@@ -78,7 +78,7 @@ def _rows() -> list[Row]:
     images = _usable()
     found: dict[str, Row] = {}
     quality = {
-        piece.image_id: str(piece.details.get("quality", ""))
+        piece.image_id: int(piece.details.get("quality") or 0)
         for piece in Evidence.objects.filter(kind="jpeg", image__in=images)
     }
     generators = {
@@ -94,10 +94,10 @@ def _rows() -> list[Row]:
             sha256=image.sha256,
             dhash=image.dhash,
             format=image.format,
-            width=str(image.width),
-            height=str(image.height),
-            bytes=str(image.size),
-            quality=quality.get(image.pk, ""),
+            width=image.width,
+            height=image.height,
+            bytes=image.size,
+            quality=quality.get(image.pk, 0),
         )
         first = found.setdefault(image.sha256, row)
         if first.label != row.label:  # two owners' same file, labelled differently: neither is used

@@ -193,6 +193,6 @@ def _register(folds: linear.Folds, config: Config, rows: Sequence[Row], target: 
         report["history"] = measured["history"]
     card = card_of(config, folds.spec, everything, [])
     card = dataclasses.replace(card, **measured["reliability"], report=report)
-    bundle.save(folds.model, target, card)
-    publish(target, report)
+    card = bundle.save(folds.model, target, card)
+    publish(target, card)
     return detectors.register(target)

@@ -111,6 +111,6 @@ def attacked(detector: Detector, rows: Sequence[Row], count: int, seed: int, sav
     found = attacks.attack_report(loaded, views, evaluation.targets_of(chosen))
     if save:
         with bundles.open_for_change(detector) as folder:
-            card = bundle.revise(folder, largest_jump=found["limit"])
-            publish(folder, card.report | {"attacks": found})
+            report: Report = {**loaded.card.report, "attacks": found}
+            publish(folder, bundle.revise(folder, largest_jump=found["limit"], report=report))
     return found

@@ -32,7 +32,7 @@ def pretend(count=12, size=20, shift=1.0, seed=0):
     rng = np.random.default_rng(seed)
     rows = [
         Row("", label, f"s{source}", subset=f"g{source}" if label == "FAKE" else "", sha256=f"{source}-{label}-{index}",
-            group=f"{source}-{label}-{index}", format="JPEG", width="640", height="480", quality="90")
+            group=f"{source}-{label}-{index}", format="JPEG", width=640, height=480, quality=90)
         for source in range(count) for label in ("REAL", "FAKE") for index in range(size)
     ]  # fmt: skip
     logits = np.array([(shift if row.label == "REAL" else -shift) + rng.normal() for row in rows])

@@ -64,7 +64,7 @@ def _formats(targets: Ints, rows: Sequence["Row"]) -> Floats:
 
 
 def _number(name: str, row: "Row") -> float:
-    width, height, size, quality = (float(value or 0) for value in (row.width, row.height, row.bytes, row.quality))
+    width, height, size, quality = (float(value) for value in (row.width, row.height, row.bytes, row.quality))
     pixels = width * height
     known = {
         "width": width,
