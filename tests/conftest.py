@@ -55,7 +55,7 @@ def pytest_xdist_make_scheduler(config, log):
     By file, because pytest-xdist 3.8 can't put its groups into the node ids of pytest 9.2."""
     from xdist.scheduler.loadscope import LoadScopeScheduling
 
-    class OneStack(LoadScopeScheduling):
+    class OneStack(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
         def _split_scope(self, nodeid):
             path = Path(config.rootpath, nodeid.split("::", 1)[0])
             return "stack" if needs_the_stack(path) else nodeid

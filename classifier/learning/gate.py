@@ -8,7 +8,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 from classifier.detector.errors import DetectorError
-from classifier.detector.labels import CLASS_NAMES
+from classifier.detector.labels import CLASS_NAMES, FAKE, INCONCLUSIVE, REAL, outcome_of
 from classifier.detector.stats.measured import DecidedKey, Report
 from classifier.models import (
     DatasetVersion,
@@ -21,7 +21,7 @@ from classifier.models import (
 )
 from classifier.registry import bundles, detectors
 
-WORTH = {"REAL": 1, "FAKE": -1, "INCONCLUSIVE": 0}
+WORTH = {REAL: 1, FAKE: -1, INCONCLUSIVE: 0}
 FIGURES = (
     ("accuracy", "Accuracy", True),
     ("balanced_accuracy", "Balanced accuracy", True),
@@ -219,8 +219,7 @@ def compare(first: Measurement, second: Measurement, labels: dict[str, str]) -> 
 
 def outcome(detector: Detector, score: float) -> str:
     """The verdict that a score alone would give."""
-    card = detector.card
-    return "FAKE" if score < card["fake_below"] else "REAL" if score > card["real_above"] else "INCONCLUSIVE"
+    return outcome_of(score, detector.card["fake_below"], detector.card["real_above"])
 
 
 def costs(scores: Sequence[tuple[float, bool]]) -> list[dict[str, float]]:

@@ -18,7 +18,7 @@ from aidetect import copies
 from classifier.detector.data import manifest
 from classifier.detector.data.manifest import Row
 from classifier.detector.errors import DatasetError
-from classifier.detector.labels import CLASS_NAMES
+from classifier.detector.labels import CLASS_NAMES, FAKE
 from classifier.detector.measuring import shortcuts
 from classifier.intake import neighbours
 from classifier.models import DatasetVersion, Evidence, Image, ImageQuerySet, State
@@ -83,7 +83,7 @@ def _rows() -> list[Row]:
     }
     generators = {
         piece.image_id: str(piece.details.get("generator", ""))
-        for piece in Evidence.objects.filter(kind="generator", image__in=images.filter(label="FAKE"))
+        for piece in Evidence.objects.filter(kind="generator", image__in=images.filter(label=FAKE))
     }
     for image in images.iterator(chunk_size=2000):
         row = Row(

@@ -17,6 +17,7 @@ from django.db import connection
 from aidetect.stopping import told_to_stop
 from classifier.detector.data import manifest
 from classifier.detector.errors import DetectorError
+from classifier.detector.labels import INCONCLUSIVE
 from classifier.detector.serving import bundle
 from classifier.detector.stats.measured import Epoch, Report
 from classifier.detector.training.batches import Config
@@ -47,7 +48,7 @@ PAUSE = 1.0
 """Seconds between two looks at the row: progress is written, a cancellation noticed."""
 TIER_IMAGES = 100
 """How many test images, drawn evenly, are measured degraded as well."""
-UNREADABLE: gate.Answer = {"outcome": "INCONCLUSIVE", "score": None}
+UNREADABLE: gate.Answer = {"outcome": INCONCLUSIVE, "score": None}
 """The answer to a regression case whose file is lost: the same for every detector, so it refuses none."""
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from classifier.detector.data.manifest import Row, require_both_classes, split_by_source
 from classifier.detector.errors import DatasetError
-from classifier.detector.labels import CLASS_NAMES
+from classifier.detector.labels import CLASS_NAMES, FAKE, REAL
 from classifier.detector.measuring import evaluation
 from classifier.detector.stats import calibration, classification
 from classifier.detector.stats.classification import Floats, Ints
@@ -68,8 +68,8 @@ def source_folds(rows: Sequence[Row]) -> Iterator[Fold]:
     parts = _parts(rows)
     for index, test in enumerate(parts):
         placed = split_by_source(rows, parts[(index + 1) % len(parts)], test)
-        unseen = {row.subset for row in placed if row.split == "test" and row.label == "FAKE" and row.subset}
-        kept = [row for row in placed if row.split == "test" or row.label == "REAL" or row.subset not in unseen]
+        unseen = {row.subset for row in placed if row.split == "test" and row.label == FAKE and row.subset}
+        kept = [row for row in placed if row.split == "test" or row.label == REAL or row.subset not in unseen]
         yield f"part-{index + 1}", kept
 
 
@@ -152,8 +152,8 @@ def _some_sources(rows: list[Row], count: int, seed: int) -> list[Row]:
     """All rows of `count` sources, both classes among them: drawn in turn from those rich in REAL and in FAKE."""
     counts = Counter((row.source, row.label) for row in rows)
     order = np.random.default_rng(seed).permutation(sorted({row.source for row in rows}))
-    real = [name for name in order if counts[name, "REAL"] >= counts[name, "FAKE"]]
-    fake = [name for name in order if counts[name, "REAL"] < counts[name, "FAKE"]]
+    real = [name for name in order if counts[name, REAL] >= counts[name, FAKE]]
+    fake = [name for name in order if counts[name, REAL] < counts[name, FAKE]]
     mixed = [name for pair in zip_longest(real, fake) for name in pair if name is not None]
     chosen = set(mixed[:count])
     return [row for row in rows if row.source in chosen]
