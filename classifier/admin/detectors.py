@@ -11,11 +11,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path, reverse
 
+from classifier.accounts import trail
 from classifier.admin.lists import OfImages, Quick, ReadOnly
 from classifier.detector.errors import DetectorError
 from classifier.detector.labels import REAL
 from classifier.learning import gate, runs, versions
 from classifier.models import (
+    Act,
     DatasetVersion,
     Detector,
     Image,
@@ -24,7 +26,6 @@ from classifier.models import (
     Promotion,
     RegressionCase,
     Rescoring,
-    Viewer,
 )
 from classifier.views.metrics import plots_of
 
@@ -92,7 +93,7 @@ class DetectorAdmin(ReadOnly):
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
         detector = self.get_object(request, object_id)
-        return super().change_view(request, object_id, extra_context=_page(detector, request.user) if detector else {})
+        return super().change_view(request, object_id, extra_context=_page(detector, request) if detector else {})
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
@@ -118,6 +119,7 @@ class DetectorAdmin(ReadOnly):
             except DetectorError as error:
                 messages.error(request, error.sentence)
             else:
+                trail.did(request, Act.PROMOTED, candidate.pk, str(candidate))
                 messages.success(request, f"{candidate} is active; workers use it from their next batch on.")
             return redirect(reverse("admin:classifier_detector_change", args=[pk]))
         dataset = DatasetVersion.objects.first()
@@ -158,6 +160,7 @@ class DetectorAdmin(ReadOnly):
         except DetectorError as error:
             messages.error(request, error.sentence)
         else:
+            trail.did(request, Act.ROLLED_BACK, entry.detector_id, str(entry.detector))
             messages.success(request, f"Rolled back: {entry.detector} is active again, {entry.before} no longer.")
         return redirect(reverse("admin:classifier_detector_changelist"))
 
@@ -179,11 +182,7 @@ class DetectorAdmin(ReadOnly):
             labels = {row.sha256: row.label for row in versions.rows_of(dataset)}
             compared = gate.compare(pair[0], pair[1], labels)  # type: ignore[arg-type]
             shown = [asdict(row) for row in compared.changed[:100]]
-            context |= {
-                "pair": pair,
-                "compared": compared,
-                "shown": _with_images(shown, request.user),
-            }
+            context |= {"pair": pair, "compared": compared, "shown": _with_images(shown, request)}
         return render(request, "admin/classifier/detector/compare.html", context)
 
 
@@ -197,10 +196,9 @@ def _require(request: HttpRequest, post: bool = False) -> None:
         raise PermissionDenied
 
 
-def _page(detector: Detector, viewer: Viewer) -> dict[str, object]:
-    rows = list(
-        detector.measurements.filter(state=JobState.DONE).select_related("dataset").order_by("-dataset__number")
-    )
+def _page(detector: Detector, request: HttpRequest) -> dict[str, object]:
+    done = detector.measurements.filter(state=JobState.DONE).select_related("dataset")
+    rows = list(done.order_by("-dataset__number"))
     labels = {}
     for row in rows[:1]:
         try:
@@ -216,7 +214,7 @@ def _page(detector: Detector, viewer: Viewer) -> dict[str, object]:
         "plots": plots_of(detector),
         "measurement": measurement,
         "report": measurement.report if measurement else detector.card.get("report", {}),
-        "failures": _with_images(measurement.report.get("failures", []), viewer) if measurement else [],
+        "failures": _with_images(measurement.report.get("failures", []), request) if measurement else [],
         "threshold_scores": scores,
         "table": gate.costs(scores),
         "pending": detector.measurements.filter(state__in=[JobState.WAITING, JobState.RUNNING]).first(),
@@ -225,8 +223,10 @@ def _page(detector: Detector, viewer: Viewer) -> dict[str, object]:
     }
 
 
-def _with_images(rows: Sequence[Mapping[str, object]], viewer: Viewer) -> list[dict[str, object]]:
+def _with_images(rows: Sequence[Mapping[str, object]], request: HttpRequest) -> list[dict[str, object]]:
     """Each row with the image that this member of staff may see, if there is one still."""
-    images = Image.objects.visible_to(viewer).reviewable().filter(sha256__in=[row["sha256"] for row in rows])
+    seen = Image.objects.visible_to(request.user).reviewable()
+    images = list(seen.filter(sha256__in=[row["sha256"] for row in rows]))
+    trail.saw(request, images)
     known = {image.sha256: image for image in images}
     return [{**row, "image": known.get(str(row["sha256"]))} for row in rows]

@@ -7,10 +7,12 @@ from typing import Any
 
 from django.core.management.base import OutputWrapper
 
+from classifier.accounts import trail
 from classifier.detector.errors import DatasetError
 from classifier.labelling import imports
 from classifier.management.arguments import staff_named
 from classifier.management.progress import counter
+from classifier.models import Act
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -26,6 +28,7 @@ def import_as_images(folder: Path, options: Mapping[str, Any], complaints: Outpu
     if options["table"]:
         raise DatasetError("expected a manifest.csv in the folder instead of --table, which --as-images doesn't read")
     batch = imports.start(owner, options["license"], options["source"], folder=str(folder.resolve()))
+    trail.write(owner, Act.IMPORTED, "importbatch", batch.pk, note=trail.command_line())
     imports.run(batch, counter("Importing"))
     for complaint in batch.complaints:
         complaints.write(f"left out {complaint}")

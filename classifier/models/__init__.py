@@ -1,8 +1,10 @@
 """The rows. They are the truth: the broker carries wake-ups only."""
 
 from classifier.models.allowances import Allowance, Received
+from classifier.models.audit import AuditedImage, AuditEntry
 from classifier.models.batches import Batch, BatchItem, BatchShare
 from classifier.models.choices import (
+    Act,
     Architecture,
     Category,
     Claim,
@@ -29,8 +31,11 @@ from classifier.models.tokens import KeyedCall, Scope, Token
 from classifier.models.training import Measurement, Promotion, RegressionCase, Rescoring, TrainingRun
 
 __all__ = [
+    "Act",
     "Allowance",
     "Architecture",
+    "AuditEntry",
+    "AuditedImage",
     "Batch",
     "BatchItem",
     "BatchShare",

@@ -67,7 +67,9 @@ def _accept(request: HttpRequest, form: UploadForm) -> Image | Batch | str:
     made = [batch for zipped in chosen.archives if (batch := _unpack(request, owner, zipped, consent, told))]
     if count := len(chosen.accepted) + len(chosen.refused):
         batch = batching.start(owner, batching.name_for(told, count), consent, count)
-        batching.add(batch, [(checked.name, checked) for checked in chosen.accepted], chosen.refused)
+        files = [(checked.name, checked) for checked in chosen.accepted]
+        if sentence := batching.add(batch, files, chosen.refused):
+            messages.error(request, sentence)
         made.append(batch)
     return made[0] if len(made) == 1 else "batches" if made else "home"
 
