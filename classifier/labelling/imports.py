@@ -187,7 +187,7 @@ def _import_picture(batch: ImportBatch, place: Collection, entry: Entry) -> None
 
 
 def _count(batch: ImportBatch, added: int = 0, duplicates: int = 0, complaint: str = "") -> None:
-    """One more picture is dealt with. attempts: the next one has all of its attempts. Raises Cancelled."""
+    """Count one more picture as done. attempts: the next one has all of its attempts. Raises Cancelled."""
     cursor = batch.cursor + 1
     values: dict[str, object] = {
         "cursor": cursor,

@@ -1,4 +1,4 @@
-"""Dataset versions: freeze what staff labelled, compare two of them, hand one out as folders."""
+"""Dataset versions: freeze what staff labelled, compare two of them, export one as folders."""
 
 import csv
 import shutil
@@ -76,7 +76,7 @@ def _usable() -> ImageQuerySet:
 
 def _rows() -> list[Row]:
     images = _usable()
-    found: dict[str, Row] = {}
+    by_hash: dict[str, Row] = {}
     quality = {
         piece.image_id: int(piece.details.get("quality") or 0)
         for piece in Evidence.objects.filter(kind="jpeg", image__in=images)
@@ -99,10 +99,10 @@ def _rows() -> list[Row]:
             bytes=image.size,
             quality=quality.get(image.pk, 0),
         )
-        first = found.setdefault(image.sha256, row)
+        first = by_hash.setdefault(image.sha256, row)
         if first.label != row.label:  # two owners' same file, labelled differently: neither is used
-            found[image.sha256] = replace(first, label="")
-    return [row for row in found.values() if row.label]
+            by_hash[image.sha256] = replace(first, label="")
+    return [row for row in by_hash.values() if row.label]
 
 
 def _splits(earlier: list[DatasetVersion]) -> dict[str, str]:

@@ -93,7 +93,7 @@ def _shipped() -> Iterator[Finding]:
     folders = sorted(path.parent for path in root.glob("*/" + bundle.CARD_FILE))
     wrong = [sentence for folder in folders for sentence in _wrong_with(folder)]
     for sentence in wrong or ([] if folders else [f"There is no detector in {root}."]):
-        again = "Fetch the code anew: git lfs and half a download leave such files."
+        again = "Fetch the code again: git lfs and incomplete downloads leave such files."
         yield Finding(Level.PROBLEM, "shipped files", f"{sentence} {again}")
     if folders and not wrong:
         yield Finding(Level.FINE, "shipped files", f"{len(folders)} detectors, unchanged.")

@@ -60,7 +60,7 @@ def _step(job: Rescoring, detector: Detector, loaded: bundle.LoadedDetector) -> 
 
 
 def _how_many(job: Rescoring) -> int:
-    """Few at a time; one by one where a batch has ended its worker twice, until all of that batch is dealt with."""
+    """Few at a time; one by one where a batch has ended its worker twice, until that batch is done."""
     return 1 if job.attempts > _deaths() else BATCH - job.done % BATCH
 
 

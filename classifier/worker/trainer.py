@@ -198,8 +198,8 @@ def measured_now(
 
 
 def measure(row: Measurement) -> None:
-    found = measured_values(row, Listener(row, "measuring").step)
-    row.finish(JobState.DONE, **found)
+    values = measured_values(row, Listener(row, "measuring").step)
+    row.finish(JobState.DONE, **values)
 
 
 def measured_values(row: Measurement, on_image: Step | None) -> Values:
@@ -209,12 +209,12 @@ def measured_values(row: Measurement, on_image: Step | None) -> Values:
     with on_disk(row.dataset, "test") as path:
         there, gone = manifest.still_there(manifest.read(path))
         some = there[:: max(1, len(there) // TIER_IMAGES)][:TIER_IMAGES]
-        found = measuring.measure(row.detector, there, files, some, on_image)
+        measured = measuring.measure(row.detector, there, files, some, on_image)
     answers: gate.Answers = {
         str(case.pk): {"outcome": one.outcome, "score": round(one.judgement.score, 4)} if one else UNREADABLE
-        for case, one in zip(cases, found.answers, strict=True)
+        for case, one in zip(cases, measured.answers, strict=True)
     }
-    return {"scores": found.scores, "report": {**found.report, "missing": gone}, "cases": answers}
+    return {"scores": measured.scores, "report": {**measured.report, "missing": gone}, "cases": answers}
 
 
 def gate_now(candidate: Detector, on_image: Step | None = None) -> gate.Gate:

@@ -208,7 +208,7 @@ def _lines(content: bytes, table: str) -> list[dict[str, str]]:
 
 
 def _listed(collection: Collection, lines: Iterable[dict[str, str]], base: PurePosixPath, table: str) -> list[Entry]:
-    found = []
+    entries = []
     for line in lines:
         told = next((line[column] for column in PATHS if line.get(column)), "")
         label = (line.get("label") or "").upper()
@@ -218,8 +218,8 @@ def _listed(collection: Collection, lines: Iterable[dict[str, str]], base: PureP
         name = _name_in(collection, base, told, table)
         whole = _name_in(collection, base, line["whole"], table) if line.get("whole") else ""
         source, subset, kind, license = (line.get(key) or "" for key in ("source", "subset", "kind", "license"))
-        found.append(Entry(name, label, source, subset, kind, license, whole, _original(line, table)))
-    return found
+        entries.append(Entry(name, label, source, subset, kind, license, whole, _original(line, table)))
+    return entries
 
 
 def _name_in(collection: Collection, base: PurePosixPath, told: str, table: str) -> str:

@@ -72,11 +72,11 @@ def import_folder(
     `collection`. The same bytes twice are kept once, or not at all when they are in both classes. Raises DatasetError
     unless both classes are found.
     """
-    found = _rows_of(folder, table)
+    listed = _rows_of(folder, table)
     kept: dict[str, Row] = {}
     contradictory: set[str] = set()
     complaints: list[str] = []
-    for index, row in enumerate(found, 1):
+    for index, row in enumerate(listed, 1):
         try:
             row = _fingerprint(row)
         except UnreadableImage as error:
@@ -87,7 +87,7 @@ def import_folder(
                 contradictory.add(row.sha256)
                 complaints.append(f"{row.path} is {row.label}, {first.path} {first.label}: one file, neither is used")
         if on_file:
-            on_file(index, len(found))
+            on_file(index, len(listed))
     rows = [row for row in kept.values() if row.sha256 not in contradictory]
     require_both_classes(rows, str(folder))
     return group_near_duplicates(rows), complaints

@@ -202,7 +202,7 @@ def markdown(measured: Report, title: str) -> str:
     if tiers := measured.get("tiers"):
         lines += [
             "",
-            "| tier | AUROC | balanced accuracy | decided | right of those | real called AI | AI called real |",
+            "| tier | AUROC | balanced accuracy | decided | correct when decided | real called AI | AI called real |",
         ]
         lines.append("| --- " * 7 + "|")
         for name, tier in tiers.items():
@@ -212,7 +212,7 @@ def markdown(measured: Report, title: str) -> str:
     lines += [
         "",
         f"Calibration error (ECE) {measured['calibration_error']}. With thresholds: {decided['share']:.0%} decided, "
-        f"{percent(decided['accuracy'])} of those right, {percent(decided['real_called_fake'])} of real called AI, "
+        f"{percent(decided['accuracy'])} of those correct, {percent(decided['real_called_fake'])} of real called AI, "
         f"{percent(decided['fake_called_real'])} of AI called real.",
     ]
     header = "| source | real | AI | accuracy | 95 % interval | balanced accuracy | AUROC | real called AI |"

@@ -113,8 +113,8 @@ def held_out(folds: Iterator[Fold], predict: Predict, folder: Path) -> tuple[lis
         kept = folder / f"{name}.json"
         known = json.loads(kept.read_text()) if kept.exists() else {}
         if known.keys() != {row.sha256 for row in test}:
-            found = predict(name, split)
-            known = {row.sha256: round(float(logit), 5) for row, logit in zip(test, found, strict=True)}
+            predicted = predict(name, split)
+            known = {row.sha256: round(float(logit), 5) for row, logit in zip(test, predicted, strict=True)}
             kept.write_text(json.dumps(known))
         rows += test
         logits += [known[row.sha256] for row in test]
@@ -251,7 +251,7 @@ def markdown(measured: HeldOut) -> str:
         lines.append(f"| {name} | {other['headline']['auroc']} | | {other['headline']['balanced_accuracy']} | |")
     lines += [
         "",
-        "| source | n | AUROC | balanced accuracy | AI found at 5 % false alarms | decided | right of those |",
+        "| source | n | AUROC | balanced accuracy | AI found at 5 % false alarms | decided | correct when decided |",
     ]
     lines.append("| --- " * 7 + "|")
     for fold in first["folds"]:

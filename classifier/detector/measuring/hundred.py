@@ -41,7 +41,7 @@ def parts_of(kind: str, decided: Decided) -> list[Part]:
     wrong = Part(round(100 * wrongly), other, f"wrongly {called[other]}", wrong=True)
     if rightly is None:
         return [wrong, Part(100 - wrong.count, "", f"{called[kind]}, or “inconclusive”")]
-    right = Part(min(100 - wrong.count, round(100 * rightly)), kind, f"rightly {called[kind]}")
+    right = Part(min(100 - wrong.count, round(100 * rightly)), kind, f"correctly {called[kind]}")
     return [right, Part(100 - wrong.count - right.count, INCONCLUSIVE, "“inconclusive”"), wrong]
 
 

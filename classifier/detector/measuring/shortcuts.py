@@ -38,8 +38,8 @@ def findings(rows: Sequence["Row"]) -> Iterator[Finding]:
         here = targets[chosen]
         if len(np.unique(here)) == 2:
             part = [rows[index] for index in chosen]
-            found = [Finding(name, source, _separation(here, name, part), len(part)) for name in FEATURES]
-            yield from sorted(found, key=lambda finding: -finding.auc)
+            ranked = [Finding(name, source, _separation(here, name, part), len(part)) for name in FEATURES]
+            yield from sorted(ranked, key=lambda finding: -finding.auc)
 
 
 def source_alone(rows: Sequence["Row"]) -> float:
