@@ -87,10 +87,8 @@ def compare_next() -> bool:
     try:
         _compare(work)
     except Exception as error:
-        if not is_trouble(error):
+        if not work.put_off(error):
             raise
-        logger.warning("image %s is compared later, the machine is in the way: %s", work.image_id, error)
-        work.mine.give_back_patiently()
         return False
     return True
 

@@ -32,10 +32,8 @@ def step(detector: Detector, loaded: bundle.LoadedDetector) -> bool:
     try:
         _step(job, detector, loaded)
     except Exception as error:
-        if not is_trouble(error):
+        if not job.put_off(error):
             raise
-        logger.warning("re-scoring waits, the machine is in the way: %s", error)
-        job.mine.give_back_patiently()
     return True
 
 

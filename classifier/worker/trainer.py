@@ -34,7 +34,6 @@ from classifier.models import (
     Start,
     TrainingRun,
 )
-from classifier.models.claims import is_trouble
 from classifier.models.jobs import Job
 from classifier.registry import bundles, detectors
 from classifier.worker import candidates, measuring
@@ -95,12 +94,9 @@ def _do(job: Job) -> None:
     except DetectorError as error:
         job.finish(JobState.FAILED, error=error.sentence[:600])
     except Exception as error:  # the task boundary: a failed row with a sentence, and the reason in the log
-        if is_trouble(error):
-            logger.warning("%s waits, the machine is in the way: %s", job, error)
-            job.mine.give_back_patiently()
-            return
-        logger.exception("%s failed", job)
-        job.finish(JobState.FAILED, error=UNEXPECTED)
+        if not job.put_off(error):
+            logger.exception("%s failed", job)
+            job.finish(JobState.FAILED, error=UNEXPECTED)
 
 
 @contextmanager
