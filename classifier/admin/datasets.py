@@ -62,15 +62,15 @@ class DatasetVersionAdmin(Quick):
     @admin.display(description="What the audit warns of")
     def warnings(self, version: DatasetVersion) -> SafeString | str:
         """Shortcuts a network could take instead of looking."""
-        found = list(version.summary.get("warnings", []))
+        lines = list(version.summary.get("warnings", []))
         if mixed := version.summary.get("contradictions"):
-            found.append(f"{mixed} near-duplicate groups hold both classes")
+            lines.append(f"{mixed} near-duplicate groups hold both classes")
         if waiting := version.summary.get("not compared"):
-            found.append(f"{waiting} images had not been compared yet with all others, so crops may cross splits")
-        if not found:
+            lines.append(f"{waiting} images had not been compared yet with all others, so crops may cross splits")
+        if not lines:
             return "Nothing."
         return format_html(
-            '<ul class="plain">{}</ul>', format_html_join("", "<li>{}</li>", ((line,) for line in found))
+            '<ul class="plain">{}</ul>', format_html_join("", "<li>{}</li>", ((line,) for line in lines))
         )
 
     @admin.display(description="Since the version before")

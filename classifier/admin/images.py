@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 from classifier.accounts import trail
 from classifier.admin.lists import OfImages, Quick
 from classifier.admin.review import review
+from classifier.detector.labels import CLASS_NAMES
 from classifier.forms.saying import RelabelForm
 from classifier.labelling import ground_truth
 from classifier.learning import gate
@@ -87,7 +88,7 @@ class Disagreement(admin.SimpleListFilter):
         return [("disagree", "Disagree"), ("agree", "Agree")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        judged = queryset.filter(label__in=["REAL", "FAKE"], outcome__in=["REAL", "FAKE"])
+        judged = queryset.filter(label__in=CLASS_NAMES, outcome__in=CLASS_NAMES)
         if self.value() == "disagree":
             return judged.exclude(outcome=F("label"))
         return judged.filter(outcome=F("label")) if self.value() == "agree" else queryset

@@ -36,9 +36,9 @@ def check_run(run: TrainingRun) -> None:
     active = Detector.objects.active()
     if run.start == Start.ACTIVE:
         if active is None or active.architecture != run.architecture:
-            found = active.architecture if active else "missing"
+            theirs = active.architecture if active else "missing"
             raise DetectorError(
-                f"the active detector is of architecture {found}; only a run of the same can start from it"
+                f"the active detector is of architecture {theirs}; only a run of the same can start from it"
             )
         run.started_from = active.version
     if run.start == Start.IMAGENET and run.architecture not in APPLICATIONS:

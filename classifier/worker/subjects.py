@@ -32,6 +32,6 @@ def fit_subject(detector: Detector, rows: Sequence[Row], on_image: Step | None =
     drawn = loaded.see([loaded.views(drawing(seed)) for seed in range(DRAWINGS)])
     head, figures = subject_head.fit(features[:, 0], rows, drawn.astype(np.float16))
     with bundles.open_for_change(detector) as folder:
-        card = bundle.revise(folder, subject=subject.write(folder, head))
-        publish(folder, card.report | {"subject": figures})
+        report = loaded.card.report | {"subject": figures}
+        publish(folder, bundle.revise(folder, subject=subject.write(folder, head), report=report))
     return figures
