@@ -1,5 +1,6 @@
 """The upload page, with good files and with every kind of bad one."""
 
+import errno
 import io
 import threading
 import zipfile
@@ -7,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from django.core.files.storage import FileSystemStorage
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection
+from django.db import OperationalError, connection
 from django.http.request import UnreadablePostError
 from django.test import RequestFactory
 from PIL import Image as Picture
@@ -360,3 +362,35 @@ def test_the_same_file_posted_in_two_threads_makes_one_row(alice):
     [thread.join() for thread in threads]
     assert Image.objects.count() == 1
     assert results[0].image == results[1].image
+
+
+def test_a_full_disk_is_said_and_what_was_stored_before_stays_accepted(upload, as_alice, monkeypatch, settings):
+    real = FileSystemStorage._save
+
+    def full(self, name, content):
+        if Image.objects.exists():
+            real(self, name, content)  # in part, maybe
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(self, name, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FileSystemStorage, "_save", full)
+        said = messages_of(upload(("a.jpg", jpeg(1)), ("b.jpg", jpeg(2)), ("c.jpg", jpeg(3)), follow=True))
+        assert said == [
+            "The disk is full; b.jpg and what came after it was not stored. Please try again in a few minutes."
+        ]
+        said = messages_of(upload(("b.jpg", jpeg(2)), follow=True))
+        assert said == ["The disk is full; b.jpg was not stored. Please try again in a few minutes."]
+    assert [image.name for image in Image.objects.all()] == ["a.jpg"]
+    assert len([path for path in settings.MEDIA_ROOT.rglob("*") if path.is_file()]) == 1, "no part of a file is left"
+    upload(("b.jpg", jpeg(2)))
+    assert Image.objects.count() == 2
+
+
+def test_a_database_that_does_not_answer_is_no_error_page(upload, as_alice, monkeypatch):
+    def away(*rest, **options):
+        raise OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr("classifier.views.home.UploadForm", away)
+    answer = as_alice.get("/")
+    assert answer.status_code == 503 and "The database does not answer" in answer.content.decode()

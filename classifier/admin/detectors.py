@@ -1,5 +1,7 @@
 """Detectors: what each is worth, compared on the same images, promoted through a gate, rolled back, logged."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, cast
 
 from django.contrib import admin, messages
@@ -168,7 +170,7 @@ class DetectorAdmin(ReadOnly):
         if dataset and all(pair):
             labels = {row.sha256: row.label for row in versions.rows_of(dataset)}
             compared = gate.compare(pair[0], pair[1], labels)  # type: ignore[arg-type]
-            shown = compared.changed[:100]
+            shown = [asdict(row) for row in compared.changed[:100]]
             context |= {"pair": pair, "compared": compared, "shown": _with_images(shown, request)}
         return render(request, "admin/classifier/detector/compare.html", context)
 
@@ -183,7 +185,7 @@ def _require(request: HttpRequest, post: bool = False) -> None:
         raise PermissionDenied
 
 
-def _page(detector: Detector, request: HttpRequest) -> dict[str, Any]:
+def _page(detector: Detector, request: HttpRequest) -> dict[str, object]:
     rows = list(detector.measurements.filter(state="done").select_related("dataset").order_by("-dataset__number"))
     labels = {}
     for row in rows[:1]:
@@ -209,10 +211,10 @@ def _page(detector: Detector, request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _with_images(rows: list[dict[str, Any]], request: HttpRequest) -> list[dict[str, Any]]:
+def _with_images(rows: Sequence[Mapping[str, object]], request: HttpRequest) -> list[dict[str, object]]:
     """Each row with the image that this member of staff may see, if there is one still."""
     seen = Image.objects.visible_to(request.user).reviewable()
     images = list(seen.filter(sha256__in=[row["sha256"] for row in rows]))
     trail.saw(request, images)
     known = {image.sha256: image for image in images}
-    return [{**row, "image": known.get(row["sha256"])} for row in rows]
+    return [{**row, "image": known.get(str(row["sha256"]))} for row in rows]

@@ -150,7 +150,9 @@ class ImageAdmin(OfImages, Quick):
         if not image.thumbnail or not image.reviewable:
             return "private" if image.thumbnail else "–"
         return format_html(
-            '<img class="thumb" src="{}" alt="" loading="lazy">', reverse("image_thumbnail", args=[image.uuid])
+            '<img class="thumb" src="{}" alt="{}" loading="lazy">',
+            reverse("image_thumbnail", args=[image.uuid]),
+            image.name,
         )
 
     @admin.display(description="Picture")

@@ -81,7 +81,7 @@ class TrainingRunAdmin(Quick):
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
         run = self.get_object(request, object_id)
-        extra = runs.status_of(run) if run else {}
+        extra = {**runs.status_of(run)} if run else {}
         return super().change_view(request, object_id, extra_context=extra)
 
     def get_urls(self) -> list[URLPattern]:

@@ -10,13 +10,14 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from aidetect import copies
 from classifier import wakeups
 from classifier.detector.data import collection
 from classifier.detector.data.collection import Collection, Entry, open_collection
 from classifier.detector.errors import DatasetError, UnreadableImage
 from classifier.intake import submitting, unpacking
 from classifier.labelling import ground_truth
-from classifier.models import GroundTruth, Image, ImportBatch, JobState
+from classifier.models import GroundTruth, Image, ImportBatch, JobState, Progress
 from classifier.models.claims import is_trouble, require_mounted
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ def start(owner: User, license: str, source: str = "", archive: Any = None, fold
     if archive is not None:
         batch.archive.save("import.zip", archive, save=False)
     try:
-        batch.progress = {"total": len(_entries_in(open_collection(_place_of(batch))))}
+        batch.progress = Progress(total=len(_entries_in(open_collection(_place_of(batch)))))
     except DatasetError:
         if batch.archive:
             batch.archive.delete(save=False)
@@ -67,7 +68,27 @@ def cancel(batch: ImportBatch) -> bool:
 
 
 def _place_of(batch: ImportBatch) -> Path:
-    return Path(batch.archive.path if batch.archive else batch.folder)
+    """Raises DatasetError when the zip is gone."""
+    if not batch.archive:
+        return Path(batch.folder)
+    name = str(batch.archive.name)
+    try:
+        return copies.on_disk(name, _copy_of(name))
+    except FileNotFoundError as error:
+        raise DatasetError("the zip is gone from the file storage; import it again") from error
+
+
+def _copy_of(name: str) -> Path:
+    return copies.fetched("imports") / Path(name).name
+
+
+def _drop_copies() -> None:
+    """Copies of zips whose import has ended, here or on another machine."""
+    if copies.is_remote() and (folder := copies.fetched("imports")).is_dir():
+        wanted = {_copy_of(name).name for name in ImportBatch.objects.open().values_list("archive", flat=True)}
+        for path in folder.iterdir():
+            if path.name not in wanted:
+                path.unlink(missing_ok=True)
 
 
 @lru_cache(maxsize=2)
@@ -97,6 +118,7 @@ def step(only: int | None = None) -> bool:
     batches = ImportBatch.objects.filter(pk=only) if only else ImportBatch.objects.filter(folder="")
     batch = batches.claim_next()
     if batch is None:
+        _drop_copies()
         return False
     try:
         _step(batch)
@@ -167,7 +189,7 @@ def _import_picture(batch: ImportBatch, place: Collection, entry: Entry) -> None
 def _count(batch: ImportBatch, added: int = 0, duplicates: int = 0, complaint: str = "") -> None:
     """One more picture is dealt with. attempts: the next one has all of its attempts. Raises Cancelled."""
     cursor = batch.cursor + 1
-    values: dict[str, Any] = {
+    values: dict[str, object] = {
         "cursor": cursor,
         "progress": {**batch.progress, "done": cursor},
         "attempts": 1,

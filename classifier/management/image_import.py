@@ -1,6 +1,7 @@
 """`import_dataset --as-images`: pictures copied in, labelled, now."""
 
 from argparse import ArgumentParser
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--by", help="with --as-images: the staff account that they will belong to; default: the first")
 
 
-def import_as_images(folder: Path, options: dict[str, Any], complaints: OutputWrapper) -> str:
+def import_as_images(folder: Path, options: Mapping[str, Any], complaints: OutputWrapper) -> str:
     """Returns a sentence that counts. Raises DatasetError."""
     owner = staff_named(options["by"])
     if options["table"]:

@@ -26,7 +26,7 @@ from classifier.models.images import Image, ImageQuerySet, Viewer, may_see_image
 from classifier.models.imports import Comparison, HashKey, ImportBatch, Kinship, Signature
 from classifier.models.inspections import Inspection
 from classifier.models.invitations import Invitation
-from classifier.models.jobs import Job
+from classifier.models.jobs import Job, Progress
 from classifier.models.tokens import KeyedCall, Scope, Token
 from classifier.models.training import Measurement, Promotion, RegressionCase, Rescoring, TrainingRun
 
@@ -64,6 +64,7 @@ __all__ = [
     "LabelKind",
     "Measurement",
     "Outcome",
+    "Progress",
     "Promotion",
     "Reason",
     "Received",

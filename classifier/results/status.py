@@ -19,8 +19,8 @@ from django.template.defaultfilters import filesizeformat, pluralize
 from django.utils import timezone
 
 from aidetect import broker
-from classifier.detector.serving.bundle import MODEL_FILE
 from classifier.models import Detector, Image, ImportBatch, JobState, Measurement, State, TrainingRun
+from classifier.registry import bundles
 
 logger = logging.getLogger(__name__)
 LONG_WAIT = timedelta(minutes=5)
@@ -58,7 +58,7 @@ def _detector() -> str:
     detector = Detector.objects.active()
     if not detector:
         return "no detector is active"
-    return "" if (detector.folder / MODEL_FILE).is_file() else "the active detector's model is missing"
+    return "" if bundles.is_there(detector) else "the active detector's model is missing"
 
 
 CHECKS: dict[str, Callable[[], str]] = {

@@ -3,16 +3,19 @@
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
+from urllib.parse import quote, urlsplit
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.db.models.fields.files import FieldFile
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
+from django.utils.http import content_disposition_header
 from django_htmx.http import HttpResponseClientRefresh
 from django_htmx.middleware import HtmxDetails
 
+from aidetect import copies
 from classifier.accounts import trail
 from classifier.models import Image
 
@@ -56,17 +59,44 @@ def own_image(request: HttpRequest, uuid: UUID) -> Image:
     return get_object_or_404(images, uuid=uuid, owner=request.user.pk)
 
 
-def stored_file(file: FieldFile, **options: Any) -> FileResponse:
-    """A stored file that no browser interprets as a page; 404 when it is gone. options: FileResponse's."""
+def stored_file(file: FieldFile, content_type: str, download_as: str = "") -> HttpResponseBase:
+    """A stored file that no browser interprets as a page; 404 when it is gone. Given out by this process, or, as
+    SERVE_FILES says, by nginx or the object store, once this process has said that it may be."""
     if not file:
         raise Http404
-    try:
-        response = FileResponse(file.open("rb"), **options)
-    except FileNotFoundError as error:
-        raise Http404 from error
+    disposition = content_disposition_header(bool(download_as), download_as) or ""
+    if settings.SERVE_FILES == "signed":
+        response: HttpResponseBase = HttpResponseRedirect(_signed(file, content_type, disposition))
+        response["Cache-Control"] = "private, no-store"
+    elif settings.SERVE_FILES == "nginx":
+        response = HttpResponse(content_type=content_type)
+        response["X-Accel-Redirect"] = _inside_nginx(file, content_type, disposition)
+    else:
+        response = _opened(file, content_type)
+    if disposition and settings.SERVE_FILES != "signed":
+        response["Content-Disposition"] = disposition
     response["Content-Security-Policy"] = "default-src 'none'; sandbox"
     response["X-Content-Type-Options"] = "nosniff"
     return response
+
+
+def _opened(file: FieldFile, content_type: str) -> FileResponse:
+    try:
+        return FileResponse(file.open("rb"), content_type=content_type)
+    except FileNotFoundError as error:
+        raise Http404 from error
+
+
+def _inside_nginx(file: FieldFile, content_type: str, disposition: str) -> str:
+    """An address that nginx alone can reach (deploy/nginx.conf): a path below MEDIA_ROOT, or the object store's."""
+    if not copies.is_remote():
+        return f"/protected/files/{quote(str(file.name))}"
+    parts = urlsplit(_signed(file, content_type, disposition))
+    return f"/protected/store{parts.path}?{parts.query}"
+
+
+def _signed(file: FieldFile, content_type: str, disposition: str) -> str:
+    return str(file.storage.signed(str(file.name), content_type, disposition))  # type: ignore[attr-defined]
 
 
 def guest_or_member(view: AnyView) -> AnyView:

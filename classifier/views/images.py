@@ -1,7 +1,6 @@
 """One image: its page, its polled fragments, its files, what its owner can do with it."""
 
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -60,7 +59,7 @@ def image_card(request: HttpRequest, uuid: UUID) -> HttpResponse:
     return render(request, template, {"image": found, "selectable": "selectable" in request.GET})
 
 
-def _page(request: HttpRequest, found: Image) -> dict[str, Any]:
+def _page(request: HttpRequest, found: Image) -> dict[str, object]:
     """What the page shows, whether it is opened or arrives by polling."""
     context = _result(request, found)
     is_owner = context["is_owner"]
@@ -73,7 +72,7 @@ def _page(request: HttpRequest, found: Image) -> dict[str, Any]:
     }
 
 
-def _result(request: HttpRequest, found: Image) -> dict[str, Any]:
+def _result(request: HttpRequest, found: Image) -> dict[str, object]:
     """The picture and its verdict."""
     position = found.queue_position() if found.state == "waiting" else 0
     if found.state == "done":
@@ -96,8 +95,7 @@ def image_file(request: HttpRequest, uuid: UUID, kind: str) -> HttpResponseBase:
     if not picture_visible(request, found):
         raise Http404
     if kind == "original":
-        octets = "application/octet-stream"
-        return stored_file(found.original, as_attachment=True, filename=found.name, content_type=octets)
+        return stored_file(found.original, "application/octet-stream", download_as=found.name)
     return stored_file(getattr(found, kind), content_type="image/png" if kind == "heat" else "image/jpeg")
 
 

@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 THREADS = 2
 HEAT = (112, 112)
 THUMBNAIL, SCREEN, DISPLAY = (320, 320), (960, 960), (1600, 1600)
+LOST = "The stored file of this picture is lost, through no fault of yours. Upload it again, and it is analysed here."
 UNEXPECTED = "Something went wrong on our side while reading this picture. Please try again."
 
 
@@ -163,7 +164,7 @@ def _result_of(image: Image, token: uuid.UUID, coming: "Future[Prepared]") -> Pr
     mine = Image.objects.filter(pk=image.pk, claim=token)
     try:
         # Still alive: a batch of huge pictures may outlast one claim, so all of it is renewed.
-        Image.objects.filter(claim=token).update(claimed_at=timezone.now())
+        Image.objects.filter(claim=token).renew()
         return coming.result()
     except Exception as error:  # the task boundary: one odd file must not hold up the others
         if is_trouble(error):
@@ -174,11 +175,14 @@ def _result_of(image: Image, token: uuid.UUID, coming: "Future[Prepared]") -> Pr
 
 
 def _why_failed(image: Image, error: Exception) -> str:
-    if isinstance(error, UnreadableImage | FileNotFoundError):
-        reason = str(error) if isinstance(error, UnreadableImage) else "the stored file is missing"
-        tally.add("failures:unreadable" if isinstance(error, UnreadableImage) else "failures:lost")
-        logger.warning("no verdict: %s", reason)
-        return f"This picture can't be analysed: {reason}."
+    if isinstance(error, UnreadableImage):
+        tally.add("failures:unreadable")
+        logger.warning("no verdict: %s", error)
+        return f"This picture can't be analysed: {error}."
+    if isinstance(error, FileNotFoundError):
+        tally.add("failures:lost")
+        logger.error("no verdict: the file %s is lost", image.original.name)
+        return LOST
     tally.add("failures:unexpected")
     logger.error("image %s", image.pk, exc_info=error)
     return UNEXPECTED

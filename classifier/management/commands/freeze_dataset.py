@@ -30,4 +30,4 @@ class Command(BaseCommand):
             self.stdout.write(f"  {name}: {counts.get('REAL', 0)} REAL, {counts.get('FAKE', 0)} FAKE")
         for warning in version.summary["warnings"]:
             self.stdout.write(f"  warning: {warning}")
-        self.stdout.write(f"Train on it: manage.py train --manifest {version.manifest}")
+        self.stdout.write(f"Train on it: manage.py train --dataset {version.number}")

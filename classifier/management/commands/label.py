@@ -1,4 +1,5 @@
 import csv
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ class Command(BaseCommand):
             if contested:
                 self.stdout.write(f"  {contested} contested: a colleague said otherwise")
 
-    def _pairs(self, options: dict[str, Any]) -> list[tuple[str, str]]:
+    def _pairs(self, options: Mapping[str, Any]) -> list[tuple[str, str]]:
         if not options["table"]:
             if not options["label"] or not options["images"]:
                 raise CommandError("expected a label and images, or --table with columns sha256 and label")
