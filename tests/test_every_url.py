@@ -19,6 +19,7 @@ from django.urls import URLPattern, get_resolver
 
 from classifier.models import (
     Allowance,
+    AuditEntry,
     DatasetVersion,
     Dispute,
     ImportBatch,
@@ -54,6 +55,7 @@ STAFF_NOT = "login login login 405 405"
 TABLE = {
     "admin/password_change/": (EVERYBODY, EVERYBODY),
     "admin/drift/": (PERMITTED, PERMITTED),
+    "admin/status/": (PERMITTED, PERMITTED),
     "admin/": (STAFF, STAFF),
     "admin/login/": ("login 403 403 ok ok", "login 403 403 ok ok"),
     "admin/logout/": ("ok ok ok 405 405", EVERYBODY),
@@ -69,6 +71,7 @@ TABLE = {
     "admin/classifier/detector/compare/": (PERMITTED, PERMITTED),
     "admin/classifier/image/relabel/": (PERMITTED, PERMITTED),
     "admin/classifier/image/review/": (PERMITTED, PERMITTED),
+    "admin/classifier/importbatch/<int:pk>/status/": (PERMITTED, PERMITTED),
     "admin/classifier/importbatch/<int:pk>/cancel/": (REFUSED, PERMITTED),
     "admin/classifier/trainingrun/<int:pk>/status/": (PERMITTED, PERMITTED),
     "admin/classifier/trainingrun/<int:pk>/cancel/": (REFUSED, PERMITTED),
@@ -158,6 +161,7 @@ MODELS = {
     "auth/group": "add change delete",
     "auth/user": "add change delete",
     "classifier/allowance": "add change delete",
+    "classifier/auditentry": "",
     "classifier/datasetversion": "change",
     "classifier/detector": "",
     "classifier/dispute": "",
@@ -214,6 +218,7 @@ def known(classified, alice, staff):
     Allowance.objects.create(owner=carol)
     Authenticator.objects.create(user=carol, type="totp", data={"secret": "JBSWY3DPEHPK3PXP"})
     EmailAddress.objects.create(user=carol, email=carol.email)
+    AuditEntry.objects.create(who="carol", act="looked")
     Group.objects.create(name="reviewers")
     ImportBatch.objects.create(owner=staff, by=staff, license="CC0", progress={"total": 1})
     dataset = DatasetVersion.objects.create(number=1, digest="0" * 64, summary={"splits": {}})

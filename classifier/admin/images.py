@@ -45,6 +45,7 @@ def _counts(images: ImageQuerySet) -> list[tuple[str, str, int]]:
 
 
 class ReadOnlyInline(admin.TabularInline):  # type: ignore[type-arg]
+    template = "admin/classifier/_rows.html"
     extra = 0
     can_delete = False
 
@@ -145,6 +146,11 @@ class ImageAdmin(OfImages, Quick):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Everything is read only here, so there is nothing to save."""
+        nothing = {"show_save": False, "show_save_and_continue": False}
+        return super().change_view(request, object_id, extra_context=nothing)
 
     @admin.display(description="Picture")
     def picture(self, image: Image) -> SafeString | str:
