@@ -20,6 +20,7 @@ from django.urls import URLPattern, get_resolver
 from classifier.models import (
     Allowance,
     AuditEntry,
+    Batch,
     DatasetVersion,
     Dispute,
     ImportBatch,
@@ -128,6 +129,26 @@ TABLE = {
     "shared/<str:token>/": (EVERYBODY, NOT_ALLOWED),
     "shared/<str:token>/preview.jpg": (EVERYBODY, NOT_ALLOWED),
     "shared/<str:token>/report.pdf": (EVERYBODY, NOT_ALLOWED),
+    "batches/": (MEMBERS, MEMBERS_NOT),
+    "batches/start/": (MEMBERS_NOT, "login 400 400 400 400"),  # without a word of what is coming
+    "batches/zip/": (MEMBERS_NOT, "login 400 400 400 400"),
+    "batches/<uuid:uuid>/": (MINE, MEMBERS_NOT),
+    "batches/<uuid:uuid>/files/": (MEMBERS_NOT, "login 404 400 404 404"),
+    "batches/<uuid:uuid>/status/": (MINE, MEMBERS_NOT),
+    "batches/<uuid:uuid>/files.csv": (MINE, MEMBERS_NOT),
+    "batches/<uuid:uuid>/report.pdf": (MINE, MEMBERS_NOT),
+    "batches/<uuid:uuid>/act/": (MEMBERS_NOT, "login 404 400 404 404"),
+    "batches/<uuid:uuid>/delete/": (MEMBERS_NOT, MINE),
+    "batches/<uuid:uuid>/share/": (MEMBERS_NOT, MINE),
+    "batches/<uuid:uuid>/unshare/": (MEMBERS_NOT, MINE),
+    "shared/batch/<str:token>/": (EVERYBODY, NOT_ALLOWED),
+    "shared/batch/<str:token>/report.pdf": (EVERYBODY, NOT_ALLOWED),
+    "shared/batch/<str:token>/<uuid:uuid>.jpg": (EVERYBODY, NOT_ALLOWED),
+    "check/": (STRANGERS_HOME, VISITORS),
+    "examples/<slug:name>/": (EVERYBODY, NOT_ALLOWED),
+    "how-to-read/": (EVERYBODY, NOT_ALLOWED),
+    "privacy/": (EVERYBODY, NOT_ALLOWED),
+    "contact/": (EVERYBODY, NOT_ALLOWED),
     "history/": (MEMBERS, MEMBERS_NOT),
     "history/delete/": (MEMBERS_NOT, MEMBERS),
     "history/again/": (MEMBERS_NOT, MEMBERS),
@@ -227,8 +248,13 @@ def known(classified, alice, staff):
     Rescoring.objects.create(detector=detector)
     RegressionCase.objects.create(image=classified, name="a holiday")
     Dispute.objects.create(image=classified, claim="REAL", how="I was there", category="PHOTO")
+    batch = Batch.objects.create(owner=alice, name="a trip", expected=1)
+    batch.items.create(name="holiday.jpg", image=classified)
     return {
         "image": classified,
+        "batch": batch.uuid,
+        "batch_token": sharing.share_batch(batch, 3).token,
+        "name": "cat",
         "uuid": classified.uuid,
         "token": sharing.share(classified, 3).token,
         "invitation": Invitation.objects.create(by=staff).token,
@@ -238,6 +264,10 @@ def known(classified, alice, staff):
 def address_of(route, known):
     if route.startswith("invitation/"):
         known = {**known, "token": known["invitation"]}
+    if route.startswith("shared/batch/"):
+        known = {**known, "token": known["batch_token"]}
+    if route.startswith("batches/"):
+        known = {**known, "uuid": known["batch"]}
     model = MODEL.match(route)
     of_model = model and f"{model[1]}/{model[2]}" in MODELS
     row = apps.get_model(model[1], model[2])._default_manager.first() if of_model else known["image"]

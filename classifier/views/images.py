@@ -18,6 +18,7 @@ from classifier.forms.saying import DisputeForm
 from classifier.intake import retention, submitting
 from classifier.labelling import disputes
 from classifier.models import Claim, Image, Share, State
+from classifier.results import time_left
 from classifier.views.access import (
     NOTHING_CHANGED,
     guest_of,
@@ -75,12 +76,14 @@ def _page(request: HttpRequest, found: Image) -> dict[str, object]:
 def _result(request: HttpRequest, found: Image) -> dict[str, object]:
     """The picture and its verdict."""
     position = found.queue_position() if found.state == State.WAITING else 0
+    promise = time_left.promise(found, position) if position else ""
     if found.state == State.DONE:
         prefetch_related_objects([found], "evidence")  # the cards, the sentence and the warning all read it
     return {
         "image": found,
         "position": position,
-        "seen": f"{found.state}-{position}",
+        "promise": promise,
+        "seen": f"{found.state}-{position}-{len(promise)}",
         "is_owner": found.owner_id == request.user.pk,
         "picture_visible": picture_visible(request, found),
     }
