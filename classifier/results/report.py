@@ -72,5 +72,6 @@ def network_of(verdict: Verdict) -> dict[str, Any]:
 
 
 def visible(details: dict[str, Any], private: bool) -> dict[str, Any]:
-    """Details of a piece of evidence; place and time only for the owner."""
-    return details if private else {key: value for key, value in details.items() if key not in ("gps", "taken")}
+    """Details of a piece of evidence, without the pictures, which are for pages; place and time only for the owner."""
+    hidden = ("pictures",) if private else ("pictures", "gps", "taken")
+    return {key: value for key, value in details.items() if key not in hidden}

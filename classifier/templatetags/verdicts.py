@@ -110,7 +110,7 @@ def detail_lines(details: dict[str, Any], is_owner: bool = False) -> list[tuple[
     """Names and texts of details; a place and a time only for the owner."""
     lines = []
     for key, value in visible(details, is_owner).items():
-        if key in ("luminance_table", "ingredients"):
+        if key in ("luminance_table", "ingredients", "pictures"):
             continue
         words = key.replace("_", " ")
         if key == "gps":
