@@ -9,7 +9,7 @@ PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-deps
 # Two processes; files that share the real stack stay together in one of them (tests/conftest.py).
 PARALLEL := -n 2
 
-.PHONY: help run test test-production check lint types bench lock clean
+.PHONY: help run test test-production check lint types bench pictures lock clean
 
 help:            ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 10
@@ -35,6 +35,9 @@ types: $(VENV)/installed-dev  ## mypy --strict
 
 bench: $(VENV)/installed-dev  ## measure speed and memory on this machine
 	$(PY) -m tests.bench
+
+pictures: $(VENV)/installed-dev  ## make the README's picture again (ARGS="--all test-results" for every page, to look at)
+	$(PY) -m tests.screenshots $(ARGS)
 
 lock: $(VENV)/installed-dev  ## pin everything that requirements*.txt bring along, after a change there (ARGS="--upgrade" for newer)
 	$(VENV)/bin/$(LOCK) $(ARGS) requirements.txt -o requirements.lock

@@ -49,7 +49,7 @@ class InvitationAdmin(Quick):
         super().save_model(request, obj, form, change)
         if not change and obj.email and settings.EMAIL_IS_SENT:
             sent = signing_up.send(obj, request.build_absolute_uri(obj.get_absolute_url()))
-            said = f"The link was sent to {obj.email}." if sent else "The e-mail could not be sent; copy the link."
+            said = f"The link was sent to {obj.email}." if sent else "The email could not be sent; copy the link."
             messages.add_message(request, messages.SUCCESS if sent else messages.WARNING, said)
 
     def response_add(self, request: HttpRequest, obj: Invitation, post_url_continue: Any = None) -> HttpResponse:

@@ -57,7 +57,7 @@ def _settings() -> Iterator[Finding]:
             (Level.WARNING, f"The site answers as {public[0]} without HTTPS. Set HTTPS=true behind a proxy.")
         )
     if public and settings.EMAIL_BACKEND.endswith("console.EmailBackend"):
-        complaints.append((Level.WARNING, "E-mails (new passwords) are only printed. Set EMAIL_URL."))
+        complaints.append((Level.WARNING, "Emails (new passwords) are only printed. Set EMAIL_URL."))
     if len(settings.SECRET_KEY) < 50:
         complaints.append((Level.WARNING, "SECRET_KEY is short. Set one of 50 random characters, or none."))
     for message in run_checks(include_deployment_checks=settings.HTTPS):
