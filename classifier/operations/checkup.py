@@ -13,6 +13,7 @@ from django.core.checks import WARNING, run_checks
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from classifier.detector.digests import file_digest
 from classifier.detector.errors import BundleError
 from classifier.detector.serving import bundle
 from classifier.operations.orphans import Found
@@ -52,7 +53,7 @@ def _settings() -> Iterator[Finding]:
     if settings.DEBUG and public:
         complaints.append((Level.PROBLEM, "DEBUG shows the insides of errors to everybody. Set DEBUG=false."))
     if public and not settings.HTTPS:
-        complaints.append((Level.WARNING, f"The site answers as {public[0]} without HTTPS. Set HTTPS=true behind a proxy."))
+        complaints.append((Level.WARNING, f"{public[0]} is answered without HTTPS. Set HTTPS=true behind a proxy."))
     if public and settings.EMAIL_BACKEND.endswith("console.EmailBackend"):
         complaints.append((Level.WARNING, "E-mails (new passwords) are only printed. Set EMAIL_URL."))
     if len(settings.SECRET_KEY) < 50:
@@ -99,9 +100,9 @@ def _shipped() -> Iterator[Finding]:
 def _wrong_with(folder: Path) -> Iterator[str]:
     try:
         card = bundle.read_card(folder)
-        if bundle.file_digest(folder / bundle.MODEL_FILE) != card.sha256:
+        if file_digest(folder / bundle.MODEL_FILE) != card.sha256:
             yield f"{folder / bundle.MODEL_FILE} is not the file that its card names."
-        encoders = {bundle.file_digest(path) for path in bundle.SHIPPED_ENCODERS.glob("*.npz")}
+        encoders = {file_digest(path) for path in bundle.SHIPPED_ENCODERS.glob("*.npz")}
         if card.encoder and card.encoder not in encoders:
             yield f"The encoder of {card.version} is missing from {bundle.SHIPPED_ENCODERS} or damaged."
     except (BundleError, OSError, json.JSONDecodeError) as error:
@@ -112,7 +113,7 @@ def _trust_list() -> Iterator[Finding]:
     folder = Path(settings.TRUST_LIST)
     files = sorted(folder.glob("*.pem"))
     if not files:
-        yield Finding(Level.PROBLEM, "trust list", f"There are no PEM files in {folder}. Set TRUST_LIST or fetch the code.")
+        yield Finding(Level.PROBLEM, "trust list", f"There are no PEM files in {folder}. Set TRUST_LIST.")
         return
     expired = certificates = 0
     for path in files:
@@ -159,7 +160,7 @@ def of_files(found: Found, repaired: bool) -> Iterator[Finding]:
         yield Finding(level, "claims", f"{found.stuck} pieces of work {what}.{done}")
     if found.lost:
         some = ", ".join(found.lost[:5])
-        sentence = f"{len(found.lost)} uploaded files are gone: {some}. Their verdicts stay; only a backup has the files."
+        sentence = f"{len(found.lost)} uploaded files are gone: {some}. Verdicts stay; only a backup has the files."
         yield Finding(Level.PROBLEM, "files", sentence)
     if found == Found():
         yield Finding(Level.FINE, "files", "Every row has its files, and every file its row.")

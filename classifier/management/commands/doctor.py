@@ -11,7 +11,9 @@ from classifier.operations.checkup import Finding, Level
 
 
 class Command(BaseCommand):
-    help = "Checks settings, database, Redis, storage, workers, shipped files, trust list and disks, and says what to do."
+    help = (
+        "Checks settings, database, Redis, storage, workers, shipped files, trust list and disks, and says what to do."
+    )
     requires_system_checks: list[str] = []  # it runs them itself
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -33,8 +35,8 @@ class Command(BaseCommand):
 
     def _say(self, finding: Finding) -> bool:
         """Whether it is a problem."""
-        style = {Level.FINE: str, Level.WARNING: self.style.WARNING, Level.PROBLEM: self.style.ERROR}[finding.level]
-        self.stdout.write(style(f"{finding.level:<8} {finding.about}: {finding.sentence}"))
+        style = {Level.WARNING: self.style.WARNING, Level.PROBLEM: self.style.ERROR}.get(finding.level)
+        self.stdout.write(f"{finding.level:<8} {finding.about}: {finding.sentence}", style)
         return finding.level == Level.PROBLEM
 
     def _has_database(self) -> bool:
