@@ -26,8 +26,9 @@ test-production: $(VENV)/installed-dev  ## a whole site of real processes (Postg
 check: lint  ## in a minute: lint, and every test that needs neither Keras nor the real stack
 	$(PY) -m pytest $(PARALLEL) -m "not keras and not stack and not browser" $(ARGS)
 
-lint: $(VENV)/installed-dev  ## ruff, and the plan of the house (import-linter)
+lint: $(VENV)/installed-dev  ## ruff, the plan of the house (import-linter) and the templates (djlint)
 	$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(VENV)/bin/lint-imports
+	$(VENV)/bin/djlint --lint --quiet templates
 
 types: $(VENV)/installed-dev  ## mypy --strict
 	$(PY) -m mypy

@@ -4,14 +4,13 @@ import hashlib
 import os
 import secrets
 import tempfile
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 import environ
 from csp.constants import NONE, SELF
 from django.contrib.messages import constants as message_levels
 
-from aidetect import env, logs, store_address
+from aidetect import addresses, env, logs, store_address
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 if (BASE_DIR / ".env").is_file():
@@ -65,15 +64,11 @@ HTTPS = env.boolean("HTTPS", False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
-NO_PROXIES: list[IPv4Network | IPv6Network] = []
+NO_PROXIES: list[addresses.Network] = []
 NETWORKS = "addresses or networks such as 10.0.0.0/8, separated by commas"
 
 
-def _networks(value: str) -> list[IPv4Network | IPv6Network]:
-    return [ip_network(word.strip()) for word in value.split(",")]
-
-
-TRUSTED_PROXIES = env.read("TRUSTED_PROXIES", NO_PROXIES, NETWORKS, _networks)
+TRUSTED_PROXIES = env.read("TRUSTED_PROXIES", NO_PROXIES, NETWORKS, addresses.networks)
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 # The one other place that pages may show pictures from, and only when an operator says so:
@@ -105,6 +100,7 @@ STORAGE_MB = env.integer("STORAGE_MB", 0, 0, 1_000_000_000)
 API_PER_MINUTE = env.integer("API_PER_MINUTE", 120, 1, 100_000)
 RETENTION_DAYS = env.integer("RETENTION_DAYS", 0, 0, 36500)
 DETECTOR = env.choice("DETECTOR", "thorough", ("thorough", "quick"))
+AUDIT_DAYS = env.integer("AUDIT_DAYS", 365, 0, 36500)
 SHARE_DAYS = env.integer("SHARE_DAYS", 30, 1, 3650)
 AUDIT_SHARE = env.number("AUDIT_SHARE", 0.1, 0, 1)
 REVIEW_KINDS = ["contested", "disputed", "disagreeing", "uncertain"]
@@ -178,6 +174,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "classifier.views.doorway.staff_second_factor",
+    "classifier.views.recording.staff",
     "aidetect.middleware.trouble",
 ]
 ROOT_URLCONF = "aidetect.urls"
@@ -213,32 +210,12 @@ CACHES = {
 }
 
 
-def _database(url: str) -> dict[str, object]:
-    config = {key: value for key, value in environ.Env.db_url_config(url).items() if value != ""}
-    if not url.startswith(("sqlite:///", "postgres://", "postgresql://")) or "NAME" not in config:
-        raise ValueError(url)
-    if config["ENGINE"] == "django.db.backends.sqlite3":
-        # Writers queue for the lock at BEGIN instead of failing in mid-transaction; readers never wait (WAL).
-        pragmas = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
-        config["OPTIONS"] = {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": pragmas}
-    else:
-        config |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
-    return config
-
-
-def _mail(url: str) -> dict[str, object]:
-    config = environ.Env.email_url_config(url)
-    if not url.startswith(("smtp", "console")):
-        raise ValueError(url)
-    return {key: value for key, value in config.items() if value is not None}
-
-
 DATABASES = {
     "default": env.read(
         "DATABASE_URL",
-        _database(f"sqlite:///{DATA_DIR / 'db.sqlite3'}"),
+        addresses.database(f"sqlite:///{DATA_DIR / 'db.sqlite3'}"),
         "sqlite:////absolute/path or postgres://user:password@host/name",
-        _database,
+        addresses.database,
     )
 }
 
@@ -278,7 +255,9 @@ MFA_TOTP_ISSUER = "aidetect"
 MFA_TOTP_TOLERANCE = 1
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS  # on this machine itself, the only one where browsers allow that
 
-_MAIL = env.read("EMAIL_URL", _mail("consolemail://"), "consolemail:// or smtp+tls://user:password@host:587", _mail)
+_MAIL = env.read(
+    "EMAIL_URL", addresses.mail("consolemail://"), "consolemail:// or smtp+tls://user:password@host:587", addresses.mail
+)
 EMAIL_BACKEND = str(_MAIL["EMAIL_BACKEND"])
 EMAIL_HOST, EMAIL_PORT = _MAIL.get("EMAIL_HOST", "localhost"), _MAIL.get("EMAIL_PORT", 25)
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _MAIL.get("EMAIL_HOST_USER", ""), _MAIL.get("EMAIL_HOST_PASSWORD", "")
@@ -304,7 +283,7 @@ ADMINS = [(address, address) for address in ERROR_MAIL]
 EMAIL_SUBJECT_PREFIX = "[aidetect] "
 LOGGING = logs.configuration(LOG_FORMAT, mail=bool(ADMINS))
 METRICS_TOKEN = env.text("METRICS_TOKEN", "", "a long random text")
-METRICS_FROM = env.read("METRICS_FROM", NO_PROXIES, NETWORKS, _networks)
+METRICS_FROM = env.read("METRICS_FROM", NO_PROXIES, NETWORKS, addresses.networks)
 SENTRY_DSN = env.text("SENTRY_DSN", "", "the address of a Sentry project")
 if SENTRY_DSN:
     logs.report_to_sentry(SENTRY_DSN)

@@ -266,6 +266,7 @@ def running(folder, before=""):
 
 
 PLAIN = """
+import dataclasses
 import numpy as np
 from django.utils import timezone
 from classifier.detector.data.manifest import Row
@@ -282,9 +283,9 @@ rows = [Row("", ("FAKE", "REAL")[n % 2], "s", sha256=str(n), group=str(n), split
 report = evaluation.report(rows, np.linspace(0.3, 0.7, 40), 0.4, 0.6)
 model, spec = build("cnn32")
 card = card_of(Config("cnn32", "plain"), spec, rows, [])
-card |= {"fake_below": 0.4, "real_above": 0.6, "reliability": RELIABILITY, "report": report}
+card = dataclasses.replace(card, fake_below=0.4, real_above=0.6, reliability=RELIABILITY, report=report)
 folder = Detector(version="plain").folder
-bundle.save(model, folder, {**card, "preprocessing": spec.as_dict()})
+bundle.save(model, folder, card)
 candidates.publish(folder, report)
 plain = detectors.register(folder)
 Detector.objects.filter(active=True).update(active=False)

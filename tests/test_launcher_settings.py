@@ -48,6 +48,7 @@ def unusual(folder):
         "SIGNUP": "invited",
         "STAFF_SECOND_FACTOR": "true",
         "RETENTION_DAYS": "30",
+        "AUDIT_DAYS": "30",
         "SHARE_DAYS": "3",
         "AUDIT_SHARE": "0.5",
         "REVIEW_ORDER": "uncertain,disputed",

@@ -130,4 +130,4 @@ def test_the_programming_interface_keeps_to_it_too(alice, settings):
     said = calls.upload(("a.jpg", jpeg(1)), ("b.jpg", jpeg(2))).json()
     assert len(said["images"]) == 1
     assert (said["refused"][0]["name"], said["refused"][0]["code"]) == ("b.jpg", "quota")
-    assert "the limit is 1" in problem(calls.upload(("c.jpg", jpeg(3))), 429, "refused")["errors"][0]["detail"]
+    assert "the limit is 1" in problem(calls.upload(("c.jpg", jpeg(3))), 403, "quota")["detail"]

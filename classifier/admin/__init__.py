@@ -4,6 +4,7 @@ from django.contrib import admin
 
 from classifier.admin import (
     allowances,
+    audit,
     datasets,
     detectors,
     disputes,
@@ -17,6 +18,7 @@ from classifier.admin import (
 
 __all__ = [
     "allowances",
+    "audit",
     "datasets",
     "detectors",
     "disputes",

@@ -1,6 +1,6 @@
 """Pages about the whole: the administration's start, the state of the site, and drift."""
 
-from typing import Any, cast
+from typing import cast
 
 from django.contrib import admin
 from django.contrib.auth.models import User
@@ -26,7 +26,7 @@ def status_view(request: HttpRequest) -> HttpResponse:
     """What /readyz knows, in words, and what somebody should do about it."""
     if not request.user.has_perm("classifier.view_detector"):
         raise PermissionDenied
-    context: dict[str, Any] = {
+    context: dict[str, object] = {
         **admin.site.each_context(request),
         "title": "Status",
         "status": status.status(),
@@ -40,7 +40,7 @@ def drift_view(request: HttpRequest) -> HttpResponse:
     """Verdicts by week and detector, and accuracy as far as a random sample tells."""
     if not may_see_images(request.user):
         raise PermissionDenied
-    context: dict[str, Any] = {
+    context: dict[str, object] = {
         **admin.site.each_context(request),
         "title": "Drift",
         "rows": drift.by_week(),

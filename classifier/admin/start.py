@@ -127,6 +127,10 @@ def _status(viewer: User) -> Card:
     return Card("Status", reverse("status"), intcomma(count), said)
 
 
+def _audit(viewer: User) -> Card:
+    return Card("Audit log", reverse("admin:classifier_auditentry_changelist"), "", "what staff did and looked at")
+
+
 def _may(permission: str) -> Callable[[User], bool]:
     return lambda viewer: viewer.has_perm(f"classifier.{permission}")
 
@@ -140,4 +144,5 @@ CARDS: list[tuple[Callable[[User], bool], Callable[[User], Card]]] = [
     (_may("view_detector"), _detectors),
     (may_see_images, _drift),
     (_may("view_detector"), _status),
+    (_may("view_auditentry"), _audit),
 ]

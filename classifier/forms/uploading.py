@@ -125,7 +125,7 @@ def check_archive(file: "UploadedFile[Any]", name: str) -> CheckedArchive:
     return CheckedArchive(file, name)
 
 
-def _limits(files: int, batch: int) -> dict[str, Any]:
+def _limits(files: int, batch: int) -> dict[str, object]:
     return {
         "formats": FORMATS_IN_WORDS,
         "each": each_in_words(),
@@ -212,7 +212,7 @@ class GuestForm(forms.Form):
         return self.clean_images().accepted[0]
 
     @property
-    def limits(self) -> dict[str, Any]:
+    def limits(self) -> dict[str, object]:
         return _limits(1, 1)
 
 
@@ -248,6 +248,6 @@ class UploadForm(forms.Form):
         return found
 
     @property
-    def limits(self) -> dict[str, Any]:
+    def limits(self) -> dict[str, object]:
         """The limits in words and figures, for the page and its script."""
         return _limits(settings.MAX_FILES, settings.MAX_BATCH_FILES)

@@ -1,5 +1,6 @@
 """Batches: pictures that somebody sends in together, and what can be done with all of them at once."""
 
+import logging
 from datetime import timedelta
 
 from django.contrib.auth.models import User
@@ -15,6 +16,10 @@ from classifier.intake.quotas import OverQuota
 from classifier.intake.submitting import CheckedFile, Refused
 from classifier.models import Batch, BatchItem, Image, JobState, State
 from classifier.models.batches import LONGEST_NAME
+from classifier.models.claims import is_trouble
+from classifier.models.trouble import in_words
+
+logger = logging.getLogger(__name__)
 
 LEFT_ALONE = timedelta(minutes=5)
 """After so long without another file the browser that was sending a batch is taken for gone."""
@@ -57,17 +62,29 @@ def start_unpacking(owner: User, name: str, consent: bool, archive: "File[bytes]
     return batch
 
 
-def add(batch: Batch, files: list[tuple[str, CheckedFile]], refused: list[Refused]) -> None:
+def add(batch: Batch, files: list[tuple[str, CheckedFile]], refused: list[Refused]) -> str:
     """Take in files of a batch, each with its path, and write down those that can't be. Each file has its own
-    transaction, so that whatever happens to one, the others stay. Raises BatchEnded."""
-    for path, checked in files:
-        _add(batch, path, checked)
+    transaction, so that whatever happens to one, the others stay. Returns what the machine did not let in, as a
+    sentence, "" otherwise. Raises BatchEnded."""
+    trouble = ""
+    for place, (path, checked) in enumerate(files):
+        try:
+            _add(batch, path, checked)
+        except Exception as error:
+            if not is_trouble(error):
+                raise
+            logger.exception("batch %s: an upload was not stored", batch.pk)
+            trouble = submitting.not_stored(error, path, more=place < len(files) - 1)
+            why = f"{in_words(error)}; it was not stored. Upload it again."
+            refused = [*refused, *(Refused(left, why) for left, _ in files[place:])]
+            break
     with transaction.atomic():
         _still_open(batch)
         BatchItem.objects.bulk_create(
             BatchItem(batch=batch, name=one.name[:300], error=one.reason[:400]) for one in refused
         )
     wakeups.wake_workers()
+    return trouble
 
 
 def _add(batch: Batch, path: str, checked: CheckedFile) -> None:

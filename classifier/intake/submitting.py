@@ -54,9 +54,14 @@ class NotStored(Exception):
 
     def __init__(self, error: Exception, name: str, accepted: list[Submission]) -> None:
         super().__init__(name)
-        rest = " and what came after it" if accepted else ""
-        self.sentence = f"{in_words(error)}; {name}{rest} was not stored. Please try again in a few minutes."
+        self.sentence = not_stored(error, name, more=bool(accepted))
         self.accepted = accepted
+
+
+def not_stored(error: Exception, name: str, more: bool) -> str:
+    """For its owner: what the machine's trouble did to an upload. more: whether other files were to follow."""
+    rest = " and what came after it" if more else ""
+    return f"{in_words(error)}; {name}{rest} was not stored. Please try again in a few minutes."
 
 
 def submit_images(

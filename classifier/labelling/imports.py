@@ -17,7 +17,7 @@ from classifier.detector.data.collection import Collection, Entry, open_collecti
 from classifier.detector.errors import DatasetError, UnreadableImage
 from classifier.intake import submitting, unpacking
 from classifier.labelling import ground_truth
-from classifier.models import GroundTruth, Image, ImportBatch, JobState
+from classifier.models import GroundTruth, Image, ImportBatch, JobState, Progress
 from classifier.models.claims import is_trouble, require_mounted
 
 logger = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ def start(owner: User, license: str, source: str = "", archive: Any = None, fold
     if archive is not None:
         batch.archive.save("import.zip", archive, save=False)
     try:
-        batch.progress = {"total": len(_entries_in(open_collection(_place_of(batch))))}
+        batch.progress = Progress(total=len(_entries_in(open_collection(_place_of(batch)))))
     except DatasetError:
         if batch.archive:
             batch.archive.delete(save=False)
@@ -189,7 +189,7 @@ def _import_picture(batch: ImportBatch, place: Collection, entry: Entry) -> None
 def _count(batch: ImportBatch, added: int = 0, duplicates: int = 0, complaint: str = "") -> None:
     """One more picture is dealt with. attempts: the next one has all of its attempts. Raises Cancelled."""
     cursor = batch.cursor + 1
-    values: dict[str, Any] = {
+    values: dict[str, object] = {
         "cursor": cursor,
         "progress": {**batch.progress, "done": cursor},
         "attempts": 1,

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from django.contrib.auth.models import User
 from django.core.files.base import File
@@ -34,6 +34,23 @@ EXTENSIONS = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp", "GIF": 
               "AVIF": "avif", "HEIF": "heic"}  # fmt: skip
 
 
+Summary = TypedDict(
+    "Summary",
+    {
+        "images": int,
+        "splits": dict[str, dict[str, int]],
+        "sources": dict[str, int],
+        "generators": dict[str, int],
+        "formats": dict[str, int],
+        "longest side": dict[str, int],
+        "warnings": list[str],
+        "contradictions": int,
+        "not compared": NotRequired[int],
+    },
+)
+"""Of a version: counts by split and class, by source and the like, and what the audit warns of."""
+
+
 def freeze(by: User | None, note: str = "") -> DatasetVersion:
     """A new version of every image that is labelled and may be used. Near-duplicates stay together, and what was tested
     on in an earlier version is never trained on. Raises DatasetError when a class is missing or nothing has changed."""
@@ -46,7 +63,7 @@ def freeze(by: User | None, note: str = "") -> DatasetVersion:
         if earlier and earlier[-1].digest == digest:
             raise DatasetError(f"nothing has changed since {earlier[-1]}; no new version")
         number = earlier[-1].number + 1 if earlier else 1
-        summary = {**summary_of(rows), "not compared": _usable().filter(compared=False).count()}
+        summary: Summary = {**summary_of(rows), "not compared": _usable().filter(compared=False).count()}
         version = DatasetVersion(number=number, digest=digest, note=note, by=by, summary=summary)
         _store_manifest(version, rows)
         version.save()
@@ -127,8 +144,7 @@ def _store_manifest(version: DatasetVersion, rows: list[Row]) -> None:
             default_storage.save(version.manifest, File(file))
 
 
-def summary_of(rows: list[Row]) -> dict[str, Any]:
-    """Counts by split and class, by source and by format, and what the audit warns of."""
+def summary_of(rows: list[Row]) -> Summary:
     return {
         "images": len(rows),
         "splits": {

@@ -18,7 +18,7 @@ from classifier.detector.errors import DetectorError
 from classifier.management.keras_command import native_notes
 from classifier.registry import detectors
 from classifier.results import file_report
-from classifier.results.file_report import COLUMNS, FileRow
+from classifier.results.file_report import COLUMNS, FileRow, Result, Unread
 
 SUFFIXES = {
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif",
@@ -144,7 +144,7 @@ def _appending(journal: Path, rows: dict[str, FileRow]) -> Any:
         raise CommandError(f"{journal} can't be written ({error.strerror})") from error
 
 
-def _show(errand: Errand, result: dict[str, Any], row: FileRow) -> None:
+def _show(errand: Errand, result: Result | Unread, row: FileRow) -> None:
     if errand.json:
         line = json.dumps(result, ensure_ascii=False)
     elif errand.csv or errand.html:

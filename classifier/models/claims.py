@@ -13,7 +13,7 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
@@ -59,6 +59,8 @@ def require_mounted(path: Path) -> None:
 
 
 Row = TypeVar("Row", bound="Work")
+Values = Mapping[str, object]
+"""Of a row's columns, by name."""
 
 
 class WorkQuerySet(models.QuerySet[Row]):
@@ -83,7 +85,7 @@ class WorkQuerySet(models.QuerySet[Row]):
                 self.free().filter(pk__in=chosen).order_by().update(**self._claimed_by(token))
         return self.held().filter(claim=token)
 
-    def _claimed_by(self, token: uuid.UUID) -> dict[str, Any]:
+    def _claimed_by(self, token: uuid.UUID) -> Values:
         mine = {"claim": token, "claimed_at": now_everywhere(), "holder": holders.myself()}
         return {**self.model.RUNNING, **mine, "attempts": F("attempts") + 1}
 
@@ -133,7 +135,7 @@ class WorkQuerySet(models.QuerySet[Row]):
     def release_stale(self) -> int:
         """They wait again, or are given up after MAX_ATTEMPTS. Tells how many."""
         lost = self.stale()
-        nobody: dict[str, Any] = {"claim": None, "holder": ""}
+        nobody: Values = {"claim": None, "holder": ""}
         given_up = 0
         if final := self.model.given_up():
             given_up = lost.filter(attempts__gte=settings.MAX_ATTEMPTS).update(**final, **nobody)
@@ -157,14 +159,14 @@ class Work(models.Model):
         max_length=120, blank=True, editable=False, help_text="the process, as `holders` names it"
     )
 
-    WAITING: ClassVar[dict[str, Any]]
-    RUNNING: ClassVar[dict[str, Any]]
+    WAITING: ClassVar[Values]
+    RUNNING: ClassVar[Values]
 
     class Meta:
         abstract = True
 
     @classmethod
-    def given_up(cls) -> dict[str, Any]:
+    def given_up(cls) -> Values:
         """The values of a row that was tried too often; {} where that is settled otherwise."""
         return {}
 

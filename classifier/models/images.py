@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from classifier.models.choices import DecidedBy, GroundTruth, Outcome, State
-from classifier.models.claims import Work
+from classifier.models.claims import Values, Work
 from classifier.models.turns import HUGE, InTurns
 
 Viewer = AbstractBaseUser | AnonymousUser
@@ -167,7 +167,7 @@ class Image(Work):
         return reverse("image", args=[self.uuid])
 
     @classmethod
-    def given_up(cls) -> dict[str, Any]:
+    def given_up(cls) -> Values:
         return {"state": State.FAILED, "error": INTERRUPTED}
 
     @property

@@ -1,14 +1,23 @@
 """Work that runs in the background, row by row, and that people may cancel."""
 
 import uuid
-from typing import Any, Self
+from typing import Any, Self, TypedDict
 
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
 from classifier.models.choices import JobState
-from classifier.models.claims import Work, WorkQuerySet
+from classifier.models.claims import Values, Work, WorkQuerySet
+
+
+class Progress(TypedDict, total=False):
+    """How far a job is. seconds: since the phase began; phase, seconds: of training and measuring only."""
+
+    phase: str
+    done: int
+    total: int
+    seconds: float
 
 
 class JobQuerySet(WorkQuerySet[Any]):
@@ -42,7 +51,7 @@ class Job(Work):
         abstract = True
 
     @classmethod
-    def given_up(cls) -> dict[str, Any]:
+    def given_up(cls) -> Values:
         reason = "It was interrupted several times, by a crash or because it ran out of memory."
         return {"state": JobState.FAILED, "error": reason, "finished_at": timezone.now()}
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -13,12 +13,24 @@ from django.utils import timezone
 from classifier import wakeups
 from classifier.detector.errors import BundleError
 from classifier.detector.serving import bundle
+from classifier.detector.stats.measured import Bin, Report, Training
 from classifier.models import Detector, Image, Promotion, Rescoring
 from classifier.registry import bundles
 
 CHOICES = "choices.json"
 INSTALLED = "came with the code"
 """The reason in the log when no person decided."""
+
+
+class PageCard(TypedDict):
+    """What the pages show of a bundle: the row's copy of a part of its card."""
+
+    training: Training
+    report: Report
+    parameters: int
+    fake_below: float
+    real_above: float
+    reliability: list[Bin]
 
 
 def register(folder: Path, shipped: bool = False) -> Detector:
@@ -60,8 +72,7 @@ def refresh(card: bundle.Card) -> None:
     Detector.objects.filter(version=card.version, sha256=card.sha256).update(card=_page_card(card))
 
 
-def _page_card(card: bundle.Card) -> dict[str, Any]:
-    """What the pages show of a bundle."""
+def _page_card(card: bundle.Card) -> PageCard:
     return {
         "training": card.training,
         "report": card.report,

@@ -5,7 +5,7 @@ import io
 from collections import Counter
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Self, TypedDict, final
 
 from django.template.loader import render_to_string
 from django.utils import timezone
@@ -13,8 +13,32 @@ from PIL import Image
 
 from classifier.detector.errors import UnreadableImage
 from classifier.detector.images.decoding import Limits, read_rgb
+from classifier.detector.labels import Outcome
+from classifier.provenance.evidence import Told
 
 THUMBNAIL = (96, 96)
+
+
+@final
+class Result(TypedDict):
+    """What is known about a file. The keys are a contract that other programs rely on; see docs/commands.md.
+    milliseconds: its share of its batch."""
+
+    path: str
+    verdict: Outcome
+    score: float
+    detector: str
+    milliseconds: float
+    decided_by: str
+    evidence: list[Told]
+
+
+@final
+class Unread(TypedDict):
+    """A file that can't be read, and why."""
+
+    path: str
+    error: str
 
 
 @dataclass(frozen=True)
@@ -32,7 +56,7 @@ class FileRow:
     error: str
 
     @classmethod
-    def of(cls, result: dict[str, Any]) -> Self:
+    def of(cls, result: Result | Unread) -> Self:
         """From what `worker.files.classify_files` says."""
         path = Path(result["path"])
         size = path.stat().st_size if path.is_file() else 0
@@ -55,7 +79,7 @@ class FileRow:
     def kind(self) -> str:
         return "error" if self.error else self.verdict
 
-    def as_cells(self) -> dict[str, Any]:
+    def as_cells(self) -> dict[str, str | float | None]:
         """For the table; text that a spreadsheet would take for a formula gets an apostrophe in front."""
         return {name: _quoted(value) if isinstance(value, str) else value for name, value in asdict(self).items()}
 

@@ -3,7 +3,6 @@
 import io
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 from xml.sax.saxutils import escape
 
 from django.utils import timezone
@@ -46,7 +45,7 @@ def as_pdf(image: Image, private: bool, sentence: str) -> bytes:
     return buffer.getvalue()
 
 
-def _story(image: Image, known: dict[str, Any], sentence: str) -> list[Flowable]:
+def _story(image: Image, known: report.Report, sentence: str) -> list[Flowable]:
     decided_by_file = image.decided_by not in ("", DecidedBy.NETWORK)
     verdict = _file_decides(image, known, sentence) if decided_by_file else _network_decides(image, known, sentence)
     evidence = _evidence_lines(known["evidence"]) or ["Nothing. That proves nothing either."]
@@ -127,11 +126,11 @@ def _word(image: Image) -> Flowable:
     return paragraph(f'<font color="{COLOURS[image.outcome]}">{image.get_outcome_display()}</font>', "word")
 
 
-def _network_decides(image: Image, known: dict[str, Any], sentence: str) -> list[Flowable]:
+def _network_decides(image: Image, known: report.Report, sentence: str) -> list[Flowable]:
     return [_word(image), paragraph(escape(sentence), "large"), *_experience(known["network"]), Spacer(0, 4)]
 
 
-def _file_decides(image: Image, known: dict[str, Any], sentence: str) -> list[Flowable]:
+def _file_decides(image: Image, known: report.Report, sentence: str) -> list[Flowable]:
     """What the file says stands large in a frame of the verdict's colour; the network's score is a second opinion."""
     box = Table([[[_word(image), paragraph(escape(sentence), "large")]]], colWidths=[WIDTH])
     box.setStyle(
@@ -140,7 +139,7 @@ def _file_decides(image: Image, known: dict[str, Any], sentence: str) -> list[Fl
     return [box, Spacer(0, 6), *_second_opinion(known["network"]), Spacer(0, 4)]
 
 
-def _second_opinion(network: dict[str, Any] | None) -> list[Flowable]:
+def _second_opinion(network: report.Network | None) -> list[Flowable]:
     if not network:
         return []
     said = Outcome(network["outcome"]).label
@@ -153,7 +152,7 @@ def _human(image: Image) -> list[Flowable]:
     return [paragraph(f"<b>{escape(said)}</b>"), Spacer(0, 4)] if said else []
 
 
-def _experience(network: dict[str, Any] | None) -> list[Flowable]:
+def _experience(network: report.Network | None) -> list[Flowable]:
     seen = network and network["experience"]
     if not seen:
         return []
@@ -161,7 +160,7 @@ def _experience(network: dict[str, Any] | None) -> list[Flowable]:
     return [paragraph(f"Of {seen['n']:,} held-out images with a score like this, {share}% were AI-generated.")]
 
 
-def _evidence_lines(pieces: list[dict[str, Any]]) -> list[str]:
+def _evidence_lines(pieces: list[report.Piece]) -> list[str]:
     lines = [f"<b>{one['strength'].capitalize()}</b> ({one['kind']}): {_short(one['summary'])}" for one in pieces]
     more = len(lines) - PIECES
     return [*lines[:PIECES], f"… and {more} more in the JSON report."] if more > 0 else lines
@@ -171,7 +170,7 @@ def _short(text: str) -> str:
     return escape(text if len(text) <= LETTERS else f"{text[:LETTERS]} …")
 
 
-def _fact_lines(known: dict[str, Any]) -> list[str]:
+def _fact_lines(known: report.Report) -> list[str]:
     file, network = known["file"], known["network"]
     lines = [
         f"{escape(file['name'])}, {file['format']}, {file['width']} × {file['height']}, {file['bytes']:,} bytes",

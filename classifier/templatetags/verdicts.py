@@ -1,5 +1,6 @@
 """Words, icons and figures of a verdict."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import template
@@ -9,6 +10,8 @@ from django.utils.safestring import SafeString
 
 from classifier.intake.checks import size_in_words
 from classifier.models import DecidedBy, Image
+from classifier.provenance.evidence import Details
+from classifier.registry.detectors import PageCard
 from classifier.results.report import visible
 from classifier.results.wording import SAID
 
@@ -54,7 +57,7 @@ def result_favicon(image: Image) -> str:
 
 
 @register.filter
-def score_in_words(score: float, card: dict[str, Any]) -> str:
+def score_in_words(score: float, card: PageCard) -> str:
     """The score's drawing for who does not see it."""
     between = f"Between {card['fake_below']:.2f} and {card['real_above']:.2f} the verdict is inconclusive."
     return f"Score {score:.2f} on a scale from 0, AI-generated, to 1, photograph. {between}"
@@ -106,7 +109,7 @@ def kind_words(kind: str) -> str:
 
 
 @register.filter
-def detail_lines(details: dict[str, Any], is_owner: bool = False) -> list[tuple[str, str]]:
+def detail_lines(details: Details, is_owner: bool = False) -> list[tuple[str, str]]:
     """Names and texts of details; a place and a time only for the owner."""
     lines = []
     for key, value in visible(details, is_owner).items():
@@ -166,7 +169,7 @@ def times_hundred(share: float) -> str:
 
 
 @register.filter
-def lookup(values: dict[str, Any] | None, key: str) -> Any:
+def lookup(values: Mapping[str, object] | None, key: str) -> object:
     return (values or {}).get(key)
 
 

@@ -16,6 +16,7 @@ from django_htmx.http import HttpResponseClientRefresh
 from django_htmx.middleware import HtmxDetails
 
 from aidetect import copies
+from classifier.accounts import trail
 from classifier.models import Image
 
 NOTHING_CHANGED = 204
@@ -38,11 +39,13 @@ def guest_of(request: HttpRequest) -> str:
 
 
 def visible_image(request: HttpRequest, uuid: UUID) -> Image:
-    """The owner sees it, and staff who may see images; a guest what came from the same session; everybody else gets
-    404."""
+    """The owner sees it, and staff who may see images, which is recorded; a guest what came from the same session;
+    everybody else gets 404."""
     guest = guest_of(request)
     images = Image.objects.of_guest(guest) if guest else Image.objects.visible_to(request.user)
-    return get_object_or_404(images.select_related("verdict__detector"), uuid=uuid)
+    found = get_object_or_404(images.select_related("verdict__detector"), uuid=uuid)
+    trail.saw(request, [found])
+    return found
 
 
 def picture_visible(request: HttpRequest, image: Image) -> bool:

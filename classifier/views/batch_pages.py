@@ -1,7 +1,7 @@
 """Batches: the list, a batch's page with its polled parts, what its owner can do with it, and its shared page."""
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, TypedDict, cast
 from uuid import UUID
 
 from django.conf import settings
@@ -137,7 +137,13 @@ def batch_status(request: HttpRequest, uuid: UUID) -> HttpResponse:
     return render(request, "classifier/_batch.html", context)
 
 
-def _context(request: HttpRequest, found: Batch) -> dict[str, Any]:
+class _Shown(TypedDict):
+    batch: Batch
+    progress: batch_report.Progress
+    table: batch_report.Table
+
+
+def _context(request: HttpRequest, found: Batch) -> _Shown:
     return {
         "batch": found,
         "progress": batch_report.progress(found),

@@ -1,7 +1,7 @@
 """Landing page and upload."""
 
 from datetime import timedelta
-from typing import Any, cast
+from typing import cast
 
 from django.conf import settings
 from django.contrib import messages
@@ -46,7 +46,7 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "classifier/upload.html", context)
 
 
-def _news(request: HttpRequest) -> dict[str, Any]:
+def _news(request: HttpRequest) -> dict[str, object]:
     """Verdicts that changed and disputes that were answered lately."""
     since = timezone.localtime() - timedelta(days=NEWS_DAYS)
     mine = Image.objects.filter(owner=request.user.pk)
@@ -67,7 +67,9 @@ def _accept(request: HttpRequest, form: UploadForm) -> Image | Batch | str:
     made = [batch for zipped in chosen.archives if (batch := _unpack(request, owner, zipped, consent, told))]
     if count := len(chosen.accepted) + len(chosen.refused):
         batch = batching.start(owner, batching.name_for(told, count), consent, count)
-        batching.add(batch, [(checked.name, checked) for checked in chosen.accepted], chosen.refused)
+        files = [(checked.name, checked) for checked in chosen.accepted]
+        if sentence := batching.add(batch, files, chosen.refused):
+            messages.error(request, sentence)
         made.append(batch)
     return made[0] if len(made) == 1 else "batches" if made else "home"
 

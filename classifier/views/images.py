@@ -1,7 +1,6 @@
 """One image: its page, its polled fragments, its files, what its owner can do with it."""
 
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -60,7 +59,7 @@ def image_card(request: HttpRequest, uuid: UUID) -> HttpResponse:
     return render(request, template, {"image": found, "selectable": "selectable" in request.GET})
 
 
-def _page(request: HttpRequest, found: Image) -> dict[str, Any]:
+def _page(request: HttpRequest, found: Image) -> dict[str, object]:
     """What the page shows, whether it is opened or arrives by polling."""
     context = _result(request, found)
     is_owner = context["is_owner"]
@@ -73,7 +72,7 @@ def _page(request: HttpRequest, found: Image) -> dict[str, Any]:
     }
 
 
-def _result(request: HttpRequest, found: Image) -> dict[str, Any]:
+def _result(request: HttpRequest, found: Image) -> dict[str, object]:
     """The picture and its verdict."""
     position = found.queue_position() if found.state == "waiting" else 0
     if found.state == "done":

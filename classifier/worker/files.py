@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from PIL import Image as Picture
 from PIL import ImageOps
@@ -19,6 +18,7 @@ from classifier.detector.serving import bundle, heat_map
 from classifier.detector.serving.judgement import judge
 from classifier.intake import checks
 from classifier.models import Detector
+from classifier.results.file_report import Result, Unread
 from classifier.worker.analysis import DISPLAY, exceeds
 from classifier.worker.examine import Looked, conclude, look
 from classifier.worker.loop import load
@@ -27,11 +27,9 @@ BATCH = 8
 READERS = 2
 
 
-def classify_files(detector: Detector, paths: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """One result a path, in their order. The keys are a contract that other programs rely on.
-
-    Files are read beside the network, and a batch of them is shown to it at once: milliseconds is each one's share.
-    """
+def classify_files(detector: Detector, paths: Iterable[str]) -> Iterator[Result | Unread]:
+    """One result a path, in their order. Files are read beside the network, and a batch of them is shown to it at
+    once."""
     loaded = load(detector)
     with ThreadPoolExecutor(READERS) as pool:
         for batch in _batches(paths):

@@ -17,6 +17,7 @@ from classifier.detector.measuring.tiers import TIERS
 from classifier.detector.serving import bundle
 from classifier.detector.serving.bundle import LoadedDetector
 from classifier.detector.stats import calibration
+from classifier.detector.stats.measured import Attacks, Report, TierFigures
 from classifier.detector.training.pace import Step
 from classifier.models import Detector
 from classifier.models.claims import is_trouble
@@ -26,7 +27,6 @@ from classifier.worker.examine import Known, examine
 
 FAILURES = 12
 """How many of its worst mistakes a measurement names."""
-Report = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,13 @@ def _report(loaded: LoadedDetector, rows: Sequence[Row], scores: Any) -> Report:
     return evaluation.report(rows, scores, loaded.card.fake_below, loaded.card.real_above)
 
 
-def _tier(loaded: LoadedDetector, rows: Sequence[Row], tier: str, on_image: Step | None) -> Report:
+def _tier(loaded: LoadedDetector, rows: Sequence[Row], tier: str, on_image: Step | None) -> TierFigures:
     found = _report(loaded, rows, _scores(loaded, rows, on_image, tier))
-    return {**{key: found["overall"][key] for key in ("auroc", "balanced_accuracy")}, "decided": found["decided"]}
+    return {
+        "auroc": found["overall"]["auroc"],
+        "balanced_accuracy": found["overall"]["balanced_accuracy"],
+        "decided": found["decided"],
+    }
 
 
 def _answer(loaded: LoadedDetector, file: FieldFile) -> Known | None:
@@ -93,7 +97,7 @@ def _answer(loaded: LoadedDetector, file: FieldFile) -> Known | None:
         return None
 
 
-def attacked(detector: Detector, rows: Sequence[Row], count: int, seed: int, save: bool) -> Report:
+def attacked(detector: Detector, rows: Sequence[Row], count: int, seed: int, save: bool) -> Attacks:
     """`attacks.attack_report` on up to `count` images, half of each class, drawn at random; with `save` it becomes a
     part of the bundle's report, and its limit the bundle's largest jump. Raises DatasetError, BundleError."""
     manifest.require_both_classes(rows, "the manifest")

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -18,11 +18,21 @@ from aidetect.stopping import told_to_stop
 from classifier.detector.data import manifest
 from classifier.detector.errors import DetectorError
 from classifier.detector.serving import bundle
+from classifier.detector.stats.measured import Epoch, Report
 from classifier.detector.training.batches import Config
 from classifier.detector.training.pace import Step
 from classifier.learning import gate
 from classifier.learning.pictures_on_disk import on_disk
-from classifier.models import DatasetVersion, Detector, JobState, Measurement, RegressionCase, Start, TrainingRun
+from classifier.models import (
+    DatasetVersion,
+    Detector,
+    JobState,
+    Measurement,
+    Progress,
+    RegressionCase,
+    Start,
+    TrainingRun,
+)
 from classifier.models.claims import is_trouble
 from classifier.models.jobs import Job
 from classifier.registry import bundles, detectors
@@ -37,8 +47,16 @@ PAUSE = 1.0
 """Seconds between two looks at the row: progress is written, a cancellation noticed."""
 TIER_IMAGES = 100
 """How many test images, drawn evenly, are measured degraded as well."""
-UNREADABLE = {"outcome": "INCONCLUSIVE", "score": None}
+UNREADABLE: gate.Answer = {"outcome": "INCONCLUSIVE", "score": None}
 """The answer to a regression case whose file is lost: the same for every detector, so it refuses none."""
+
+
+class Values(TypedDict):
+    """What a finished measurement's row holds; scores: P(REAL) by SHA-256."""
+
+    scores: dict[str, float]
+    report: Report
+    cases: gate.Answers
 
 
 class CancelledRun(Exception):
@@ -121,15 +139,16 @@ class Listener:
             return
         self.last = now
         seconds = round(now - self.started, 1)
-        self._write(progress={"phase": self.phase, "done": done, "total": total, "seconds": seconds})
+        progress: Progress = {"phase": self.phase, "done": done, "total": total, "seconds": seconds}
+        self._write(progress=progress)
 
-    def epoch(self, figures: dict[str, Any]) -> None:
+    def epoch(self, figures: Epoch) -> None:
         if isinstance(self.job, TrainingRun):
             epoch = {key: value for key, value in figures.items() if key not in ("epochs", "seconds", "left")}
             kept = [old for old in self.job.history if old["epoch"] < epoch["epoch"]]
             self._write(history=[*kept, epoch])
 
-    def _write(self, **values: Any) -> None:
+    def _write(self, **values: object) -> None:
         if told_to_stop():
             raise ToldToStop
         if not self.job.update_mine(**values):
@@ -160,8 +179,8 @@ def _config(run: TrainingRun, path: Path) -> Config:
         start = str(bundle.start_of(bundles.folder_of(detectors.find(run.started_from))))
     elif run.start == Start.IMAGENET:
         start = "imagenet"
-    chosen = {"epochs": run.epochs, "minutes": run.minutes, "seed": run.seed, "start": start}
-    return candidates.configured(path, run.architecture, run.name, chosen)
+    chosen = Config(run.architecture, run.name, epochs=run.epochs, minutes=run.minutes, seed=run.seed, start=start)
+    return candidates.configured(path, chosen)
 
 
 def measured_now(
@@ -182,7 +201,7 @@ def measure(row: Measurement) -> None:
     row.finish(JobState.DONE, **found)
 
 
-def measured_values(row: Measurement, on_image: Step | None) -> dict[str, Any]:
+def measured_values(row: Measurement, on_image: Step | None) -> Values:
     """Scores, report and cases of a measurement. Raises DatasetError when the version has no test images left."""
     cases = list(RegressionCase.objects.usable())
     files = [case.image.original for case in cases]
@@ -190,11 +209,11 @@ def measured_values(row: Measurement, on_image: Step | None) -> dict[str, Any]:
         there, gone = manifest.still_there(manifest.read(path))
         some = there[:: max(1, len(there) // TIER_IMAGES)][:TIER_IMAGES]
         found = measuring.measure(row.detector, there, files, some, on_image)
-    answers = {
+    answers: gate.Answers = {
         str(case.pk): {"outcome": one.outcome, "score": round(one.judgement.score, 4)} if one else UNREADABLE
         for case, one in zip(cases, found.answers, strict=True)
     }
-    return {"scores": found.scores, "report": found.report | {"missing": gone}, "cases": answers}
+    return {"scores": found.scores, "report": {**found.report, "missing": gone}, "cases": answers}
 
 
 def gate_now(candidate: Detector, on_image: Step | None = None) -> gate.Gate:

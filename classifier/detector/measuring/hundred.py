@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import quoteattr
 
+from classifier.detector.stats.measured import Decided
+
 ROW, STEP = 20, 16
 """Dots in a row, and pixels from one to the next."""
 
@@ -23,11 +25,15 @@ class Part:
         return " ".join(part for part in ("part", self.verdict, "wrong" if self.wrong else "") if part)
 
 
-def parts_of(kind: str, decided: dict[str, float | None]) -> list[Part]:
+def parts_of(kind: str, decided: Decided) -> list[Part]:
     """What a hundred pictures of a kind, REAL or FAKE, were called, by the shares of `evaluation.three_way`; [] where
     nothing was measured. Reports from before 2026-11-25 do not tell what was right from what got no answer."""
     other = "FAKE" if kind == "REAL" else "REAL"
-    wrongly, rightly = (decided.get(f"{kind}_called_{name}".lower()) for name in (other, kind))
+    wrongly, rightly = (
+        (decided.get("real_called_fake"), decided.get("real_called_real"))
+        if kind == "REAL"
+        else (decided.get("fake_called_real"), decided.get("fake_called_fake"))
+    )
     if wrongly is None:
         return []
     called = {"REAL": "called a photograph", "FAKE": "called AI-generated"}
