@@ -33,8 +33,9 @@ lint: $(VENV)/installed-dev  ## ruff, the plan of the house (import-linter) and 
 types: $(VENV)/installed-dev  ## mypy --strict
 	$(PY) -m mypy
 
-bench: $(VENV)/installed-dev  ## measure speed and memory on this machine
+bench: $(VENV)/installed-dev  ## measure speed and memory on this machine (ARGS=--full for the sizes of docs/scale.md)
 	$(PY) -m tests.bench
+	$(PY) -m tests.bench_scale $(ARGS)
 
 lock: $(VENV)/installed-dev  ## pin everything that requirements*.txt bring along, after a change there (ARGS="--upgrade" for newer)
 	$(VENV)/bin/$(LOCK) $(ARGS) requirements.txt -o requirements.lock
