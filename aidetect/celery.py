@@ -8,7 +8,7 @@ from typing import Any
 from celery import Celery, bootsteps, signals
 from celery.worker import state
 
-from aidetect import logs, stopping  # noqa: F401  # stopping listens for the signal before any child is forked
+from aidetect import logs, stopping  # noqa: F401  # stopping listens from here on, before any child is forked
 
 logger = logging.getLogger(__name__)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aidetect.settings")

@@ -1,5 +1,6 @@
 """Images on their way in: stored with their rows, then a worker is woken."""
 
+import errno
 import hashlib
 import logging
 from collections.abc import Callable, Iterable
@@ -20,8 +21,6 @@ from classifier.models import Image, ImageQuerySet, State
 from classifier.models.claims import is_trouble
 from classifier.models.images import original_path
 from classifier.models.trouble import in_words
-
-logger = logging.getLogger(__name__)
 
 logger = logging.getLogger(__name__)
 
@@ -49,11 +48,11 @@ class Submission:
     created: bool
 
 
-class NotStored(Exception):
+class NotStored(OSError):
     """The machine was in the way of an upload. sentence: for its owner; accepted: what was stored before."""
 
     def __init__(self, error: Exception, name: str, accepted: list[Submission]) -> None:
-        super().__init__(name)
+        super().__init__(getattr(error, "errno", None) or errno.EIO, str(error))
         self.sentence = not_stored(error, name, more=bool(accepted))
         self.accepted = accepted
 

@@ -127,7 +127,9 @@ def manifest_of(version: DatasetVersion) -> Path:
     if not copies.is_remote():
         require_mounted(Path(default_storage.path(version.manifest)))
     try:
-        return copies.on_disk(version.manifest, copy)
+        path = copies.on_disk(version.manifest, copy)
+        require_mounted(path)
+        return path
     except FileNotFoundError as error:
         raise DatasetError(f"the manifest of {version} is gone from the object store") from error
 

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('classifier', '0019_indexes'),
+        ('classifier', '0012_compared_claims'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -12,7 +12,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('classifier', '0012_detector_bundle'),
+        ('classifier', '0013_audit'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

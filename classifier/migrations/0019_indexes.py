@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("classifier", "0018_tokens")]
+    dependencies = [("classifier", "0019_detector_bundle")]
 
     operations = [
         migrations.AddField(

@@ -175,11 +175,14 @@ def _result_of(image: Image, token: uuid.UUID, coming: "Future[Prepared]") -> Pr
 
 
 def _why_failed(image: Image, error: Exception) -> str:
-    if isinstance(error, UnreadableImage | FileNotFoundError):
-        reason = str(error) if isinstance(error, UnreadableImage) else "the stored file is missing"
-        tally.add("failures:unreadable" if isinstance(error, UnreadableImage) else "failures:lost")
-        logger.warning("no verdict: %s", reason)
-        return f"This picture can't be analysed: {reason}."
+    if isinstance(error, UnreadableImage):
+        tally.add("failures:unreadable")
+        logger.warning("no verdict: %s", error)
+        return f"This picture can't be analysed: {error}."
+    if isinstance(error, FileNotFoundError):
+        tally.add("failures:lost")
+        logger.error("no verdict: the file %s is lost", image.original.name)
+        return LOST
     tally.add("failures:unexpected")
     logger.error("image %s", image.pk, exc_info=error)
     return UNEXPECTED

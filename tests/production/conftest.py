@@ -1,5 +1,9 @@
 """One site for all tests of this folder. `make test-production` runs them; `make test` leaves them out."""
 
+import shutil
+import tempfile
+from pathlib import Path
+
 import pytest
 
 from tests.production import machines
@@ -12,11 +16,18 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory):
+def site(request):
+    """Its folder, with every program's log, stays when a test failed."""
     if lacking := machines.missing():
         pytest.skip(f"not installed here: {lacking}")
-    made = machines.Site(tmp_path_factory.mktemp("site"))
+    folder = Path(tempfile.mkdtemp(prefix="aidetect-site-"))
+    made = machines.Site(folder)
+    failed = request.session.testsfailed
     try:
         yield made.start()
     finally:
         made.stop()
+        if request.session.testsfailed == failed:
+            shutil.rmtree(folder, ignore_errors=True)
+        else:
+            print(f"\nThe logs of the site are in {folder}")

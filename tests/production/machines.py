@@ -158,9 +158,7 @@ class Site:
         data.mkdir(mode=0o700)
         if AS_POSTGRES:
             shutil.chown(data, "postgres", "postgres")
-        for place in (self.folder, *self.folder.parents):  # pytest's own folders are for its user alone
-            if str(place).startswith(str(Path("/tmp/pytest-of-root"))):
-                place.chmod(0o711)
+        self.folder.chmod(0o711)  # for the user postgres
         quiet = {"stdout": subprocess.DEVNULL, "cwd": "/", **AS_POSTGRES}
         subprocess.run([program / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "-N"], check=True, **quiet)
         options = {"listen_addresses": "127.0.0.1", "fsync": "off", "max_connections": "100"}

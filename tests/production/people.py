@@ -38,7 +38,7 @@ class Person:
 
     def __init__(self, site, name):
         self.site, self.name, self.session = site, name, requests.Session()
-        self.sent, self.accepted, self.refusals = [], [], []
+        self.sent, self.accepted, self.refusals, self.last_refusal = [], [], [], ""
         data = {"username": name, "email": f"{name}@example.org"}
         data |= {"password1": self.PASSWORD, "password2": self.PASSWORD}
         assert self.post("/accounts/signup/", data).url == site.address + "/"
@@ -70,6 +70,7 @@ class Person:
         led = re.search(r"/(images/[0-9a-f-]{36}|history)/", answer.url)
         if answer.status_code != 200 or not led or "not stored" in answer.text:
             self.refusals.append(answer.status_code)
+            self.last_refusal = answer.text
             return False
         self.accepted += digests
         return True
@@ -106,15 +107,15 @@ class Stream:
     def accepted(self):
         return sum(len(person.accepted) for person in self.people)
 
-    def more(self, count, seconds=90):
+    def more(self, count, seconds=240):
         """Wait until so many more were accepted."""
         before = self.accepted()
-        wait_for(lambda: self.accepted() >= before + count, seconds, f"{count} more uploads; {self.refusals()}")
+        wait_for(lambda: self.accepted() >= before + count, seconds, f"{count} more uploads")
 
     def refusals(self):
         return [reason for person in self.people for reason in person.refusals]
 
-    def settled(self, seconds=120):
+    def settled(self, seconds=300):
         """The rows, once nothing waits any more."""
         wait_for(lambda: self.site.ask(PENDING.format(names=self.names)) == 0, seconds, "a verdict for every picture")
         return self.site.ask(ROWS.format(names=self.names))

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('classifier', '0012_compared_claims'),
+        ('classifier', '0018_tokens'),
     ]
 
     operations = [
