@@ -33,8 +33,9 @@ lint: $(VENV)/installed-dev  ## ruff, the plan of the house (import-linter) and 
 types: $(VENV)/installed-dev  ## mypy --strict
 	$(PY) -m mypy
 
-bench: $(VENV)/installed-dev  ## measure speed and memory on this machine
+bench: $(VENV)/installed-dev  ## measure speed and memory on this machine (ARGS=--full for the sizes of docs/scale.md)
 	$(PY) -m tests.bench
+	$(PY) -m tests.bench_scale $(ARGS)
 
 pictures: $(VENV)/installed-dev  ## make the README's picture again (ARGS="--all test-results" for every page, to look at)
 	$(PY) -m tests.screenshots $(ARGS)

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 
 from classifier.accounts import trail
+from classifier.admin import start
 from classifier.labelling import queue
 from classifier.models import Act, Category, DisputeState, GroundTruth, Image
 
@@ -41,7 +42,7 @@ def review(request: HttpRequest) -> HttpResponse:
         "near": near,
         "categories": Category.choices,
         "dispute": image.disputes.filter(state=DisputeState.OPEN).first() if image else None,
-        "left": queue.waiting(by).count(),
+        "left": start.counted(queue.waiting(by)),
         "today": queue.labelled_today(by),
         "skipped": len(skipped),
     }

@@ -157,6 +157,9 @@ class Image(Work):
             models.Index(
                 fields=["-id"], condition=Q(state=State.DONE, heat="", drawable=True), name="image_without_heat"
             ),
+            models.Index(fields=["id"], condition=Q(contested=True), name="image_contested"),
+            models.Index(fields=["id"], condition=~Q(decided_by=DecidedBy.NETWORK), name="image_decided_by_file"),
+            models.Index(fields=["score", "id"], condition=Q(label=""), name="image_unlabelled"),
         ]
         ordering = ["-id"]
 
