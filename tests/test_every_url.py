@@ -31,6 +31,7 @@ from classifier.models import (
 )
 from classifier.results import sharing
 from tests.conftest import person
+from tests.responses import body
 
 WHO = ("anonymous", "stranger", "owner", "staff", "superuser")
 """alice owns the image, bob is a stranger; staff have no permission at all, a superuser has all."""
@@ -261,7 +262,8 @@ def answer(client, method, path):
         with transaction.atomic():
             response = getattr(client, method)(path)
             said = word_of(response)
-            response.close()
+            if response.streaming:
+                body(response)
             raise _Undo
     except _Undo:
         client.cookies = cookies

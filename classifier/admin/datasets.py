@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 
 from classifier.admin.lists import Quick
 from classifier.detector.errors import DatasetError
+from classifier.forms.asking import one_line
 from classifier.learning import versions
 from classifier.models import DatasetVersion
 
@@ -91,7 +92,7 @@ class DatasetVersionAdmin(Quick):
         if request.method != "POST" or not request.user.has_perm("classifier.add_datasetversion"):
             raise PermissionDenied
         try:
-            version = versions.freeze(cast(User, request.user), request.POST.get("note", "").strip()[:300])
+            version = versions.freeze(cast(User, request.user), one_line(request.POST.get("note", ""), 300))
         except DatasetError as error:
             messages.error(request, error.sentence)
         else:

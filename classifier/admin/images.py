@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 
 from classifier.admin.lists import Quick
 from classifier.admin.review import review
+from classifier.forms.asking import whole_numbers
 from classifier.forms.saying import RelabelForm
 from classifier.labelling import ground_truth
 from classifier.learning import gate
@@ -210,7 +211,7 @@ class ImageAdmin(Quick):
         if not self.has_change_permission(request):
             raise PermissionDenied
         words = (request.POST.get("ids") or request.GET.get("ids", "")).split(",")
-        ids = [int(word) for word in words if word.isascii() and word.isdigit()][:MOST]
+        ids = whole_numbers(words)[:MOST]
         ids = ids or [pk for pk in request.session.get("relabel", []) if isinstance(pk, int)]
         chosen = Image.objects.filter(pk__in=ids)
         images = chosen.reviewable()

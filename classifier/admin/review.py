@@ -11,6 +11,7 @@ from django.template.defaultfilters import pluralize
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 
+from classifier.forms.asking import one_line, whole_number, whole_numbers
 from classifier.labelling import queue
 from classifier.models import Category, DisputeState, GroundTruth, Image
 
@@ -55,7 +56,7 @@ def _act(request: HttpRequest, by: User, skipped: list[int]) -> None:
             request, f"{image.name}: your label was taken back." if image else "There is nothing to take back."
         )
     else:
-        image = Image.objects.filter(pk=int(number)).first() if number.isascii() and number.isdigit() else None
+        image = Image.objects.filter(pk=whole_number(number) or 0).first()
         if image and act == "skip":
             queue.release(image)
             request.session["skipped"] = [*skipped, image.pk][-REMEMBERED:]
@@ -64,8 +65,8 @@ def _act(request: HttpRequest, by: User, skipped: list[int]) -> None:
 
 
 def _label(request: HttpRequest, image: Image, by: User, new: GroundTruth) -> None:
-    note, category = request.POST.get("note", "").strip()[:300], request.POST.get("category", "")
-    near = [int(number) for number in request.POST.getlist("near") if number.isascii() and number.isdigit()]
+    note, category = one_line(request.POST.get("note", ""), 300), request.POST.get("category", "")
+    near = whole_numbers(request.POST.getlist("near"))
     if not queue.answer(image, by, new, note, category if category in Category.values else "", near):
         messages.error(request, f"{image.name} went to somebody else meanwhile; nothing was changed.")
         return
