@@ -50,8 +50,10 @@ def sweep() -> int:
 
 @shared_task(name="classifier.clear_sessions", time_limit=LIMIT)  # type: ignore[untyped-decorator]
 def clear_sessions() -> None:
-    """Expired sessions, and answers kept for repeated calls, are deleted; sent once an hour by the workers."""
-    from classifier.accounts.calls import forget_old
+    """Expired sessions, answers kept for repeated calls, and old entries of the audit log are deleted; sent once an
+    hour by the workers."""
+    from classifier.accounts import calls, trail
 
     call_command("clearsessions")
-    forget_old()
+    calls.forget_old()
+    trail.forget_old()

@@ -118,6 +118,15 @@ def test_very_many_files_are_a_request_too_large(calls, settings):
     problem(calls.upload(*((f"{n}.jpg", b"x") for n in range(3))), 413)
 
 
+def test_what_the_quota_has_no_room_for_is_refused(calls, settings):
+    settings.UPLOADS_PER_HOUR = 2
+    said = calls.upload(*((f"{n}.jpg", jpeg(n)) for n in range(3))).json()
+    assert len(said["images"]) == 2 and said["refused"][0]["name"] == "2.jpg" and said["refused"][0]["code"] == "quota"
+    assert "the limit is 2" in problem(calls.upload(("3.jpg", jpeg(3))), 403, "quota")["detail"]
+    settings.UPLOADS_PER_HOUR, settings.STORAGE_MB = 0, 0.005
+    assert "no room" in problem(calls.upload(("4.jpg", jpeg(4, 300, 300))), 403, "quota")["detail"]
+
+
 def test_what_is_not_multipart_is_refused(calls):
     problem(calls.say("images", {"images": []}), 415, "not-multipart")
     problem(calls.post("images", {"wrong": "name"}), 422, "invalid")
@@ -191,7 +200,8 @@ def dispute(**changes):
 
 def test_dispute_a_verdict_and_withdraw_it(calls, address):
     said = calls.say(address + "/dispute", dispute())
-    assert said.status_code == 201 and said.json()["dispute"]["state"] == "open" and said.json()["consent"]
+    assert said.status_code == 201 and said.json()["dispute"]["state"] == "open"
+    assert Image.objects.get().review_consent
     problem(calls.say(address + "/dispute", dispute()), 409, "disputed")
     assert calls.delete(address + "/dispute").status_code == 204
     problem(calls.delete(address + "/dispute"), 404)
@@ -211,6 +221,12 @@ def test_a_dispute_must_be_json(calls, address):
     problem(calls.post(address + "/dispute", dispute()), 415, "not-json")
     problem(calls.call("post", address + "/dispute", data="{", content_type="application/json"), 400)
     problem(calls.call("post", address + "/dispute", data="", content_type="application/json"), 422, "invalid")
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_whether_a_disputed_picture_may_train_is_another_question(calls, address, training):
+    Image.objects.update(consent=False)
+    assert calls.say(address + "/dispute", dispute(training=training)).json()["consent"] is training
 
 
 def test_nothing_to_dispute_before_the_verdict(calls, picture):
@@ -254,7 +270,7 @@ def test_the_historys_filters(calls, many):
         {"verdict": "TRUE"}, {"verdct": "FAKE"}, {"limit": 0}, {"limit": 101}, {"limit": "²"}, {"cursor": "²"},
         {"cursor": "0.5:1"}, {"cursor": "9" * 30}, {"since": "9999-12-31"}, {"until": "0001-01-01"}, {"q": "\x00"},
         {"low": "nan"}, {"low": -1}, {"detector": "unknown"}, {"evidence": "x"}, {"sort": "name"}, {"disputed": "x"},
-        {"q": "x" * 201}, {"since": "yesterday"},
+        {"tag": "unknown"}, {"q": "x" * 201}, {"since": "yesterday"},
     ],
 )  # fmt: skip
 def test_what_a_filter_does_not_know_is_refused(calls, many, query):

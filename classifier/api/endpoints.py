@@ -23,7 +23,6 @@ from classifier.api.shapes import (
     InspectionShape,
     LimitsShape,
     PageShape,
-    RefusedShape,
     SubmittedShape,
     TokenShape,
     UploadShape,
@@ -72,14 +71,13 @@ def token(request: Caller) -> TokenShape:
 @once
 def upload(request: Caller, wait: Wait = 0.0) -> Status[UploadShape]:
     """201 when at least one is new. The same bytes again lead to the result that is there already."""
+    sending.require_room(request.user)
     files = sending.files_of(request, "images", settings.MAX_FILES)
     consent = sending.ticked(request, "consent") and settings.REVIEW_SCOPE != "all"
     checked = sending.check(files)
     over: list[submitting.Refused] = []
     submissions = submitting.submit_images(request.user, checked.good, consent, over)
-    checked.refused += [RefusedShape(name=one.name, code="quota", detail=one.sentence) for one in over]
-    if not submissions:
-        raise sending.none_good(checked.refused)
+    refused = checked.refused + sending.over_quota(over, none_stored=not submissions)
     numbers = [submission.image.pk for submission in submissions]
     _wait_for(numbers, wait)
     images = _mine(request).filter(pk__in=numbers).prefetch_related("evidence", "disputes").in_bulk()
@@ -89,7 +87,7 @@ def upload(request: Caller, wait: Wait = 0.0) -> Status[UploadShape]:
         if one.image.pk in images  # else deleted meanwhile
     ]
     status = 201 if any(one.created for one in submissions) else 200
-    return Status(status, UploadShape(images=submitted, refused=checked.refused))
+    return Status(status, UploadShape(images=submitted, refused=refused))
 
 
 @api.get("/images", auth=may_read, response=PageShape, tags=["images"], summary="List, newest first")
@@ -180,12 +178,14 @@ def heat_map(request: Caller, uuid: UUID) -> HttpResponseBase:
 def dispute(request: Caller, uuid: UUID, body: DisputeIn) -> Status[FullImageShape]:
     """A person will look at the picture."""
     found = _done(request, uuid)
-    form = DisputeForm({**body.dict(), "agreed": "on" if body.agreed else ""})
+    ticks = {name: "on" if getattr(body, name) else "" for name in ("agreed", "training")}
+    form = DisputeForm({**body.dict(), **ticks}, consent=found.trainable)
     if not form.is_valid():
         errors = [_wrong(name, said) for name, said in form.errors.items()]
         raise Problem(422, "The dispute can't be taken like this.", "invalid", errors)
     said = form.cleaned_data
-    if not disputes.dispute(found, Claim(said["claim"]), said["how"], said["category"]):
+    training = said.get("training", False)
+    if not disputes.dispute(found, Claim(said["claim"]), said["how"], said["category"], training):
         raise Problem(409, "A person will look at it; there is no need to say it twice.", "disputed")
     return Status(201, full_image_shape(own_image(request, uuid), request))
 

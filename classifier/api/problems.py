@@ -68,6 +68,7 @@ TITLES = {
     "scope": "The token may not do this",
     "not-multipart": "The body must be multipart/form-data",
     "not-json": "The body must be JSON",
+    "quota": "The quota is used up",
     "refused": "No picture was accepted",
     "invalid": "Something in the call is wrong",
     "too-many-calls": "Too many calls",

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest
@@ -12,8 +13,9 @@ from django.http import HttpRequest
 from classifier.api.problems import Problem, Wrong
 from classifier.api.shapes import RefusedShape
 from classifier.forms.uploading import check_file
+from classifier.intake import quotas
 from classifier.intake.checks import clean_name
-from classifier.intake.submitting import CheckedFile
+from classifier.intake.submitting import CheckedFile, Refused
 
 STATUSES = {"bytes": 413, "format": 415, "quota": 429}
 """What a refusal is answered with when all files broke the same rule; 422 otherwise."""
@@ -52,6 +54,20 @@ def check(files: Sequence["UploadedFile[Any]"]) -> Checked:
     if not checked.good:
         raise none_good(checked.refused)
     return checked
+
+
+def require_room(owner: User) -> None:
+    """Before the files are read; exactly counted is when they are stored. Raises Problem."""
+    if sentence := quotas.room_of(owner).objection(0):
+        raise Problem(403, sentence, "quota")
+
+
+def over_quota(over: Sequence[Refused], none_stored: bool) -> list[RefusedShape]:
+    """Files that the person's quota has no room for. Raises Problem where that is so for all of them."""
+    refused = [RefusedShape(name=one.name, code="quota", detail=one.reason) for one in over]
+    if refused and none_stored:
+        raise Problem(403, refused[0].detail, "quota", [Wrong(where=one.name, detail=one.detail) for one in refused])
+    return refused
 
 
 def ticked(request: HttpRequest, name: str) -> bool:

@@ -174,6 +174,7 @@ class DisputeIn(Strict):
     category: Category
     how: str = Field(max_length=1000, min_length=1, description="how you know")
     agreed: bool = Field(description="must be true: staff may look at the picture, or nobody can answer")
+    training: bool = Field(False, description="it may also be used to improve the detector")
 
 
 class Filters(Strict):
@@ -181,6 +182,7 @@ class Filters(Strict):
 
     q: str = Field("", max_length=200, description="part of the file name")
     verdict: Outcome | None = None
+    tag: str = Field("", description="one of your tags")
     state: State | None = None
     sort: str = Field("", pattern="^(-?score)?$", description="score, -score, or newest first")
     evidence: str = Field("", description="a kind of evidence in the file, such as c2pa")
@@ -201,7 +203,7 @@ def image_shape(image: Image, request: HttpRequest) -> ImageShape:
 
 
 def full_image_shape(image: Image, request: HttpRequest) -> FullImageShape:
-    pieces = [EvidenceShape(**piece) for piece in report.evidence_of(image, private=True)]
+    pieces = [EvidenceShape.model_validate(piece) for piece in report.evidence_of(image, private=True)]
     return FullImageShape(**_values(image, request), evidence=pieces)
 
 
@@ -237,8 +239,8 @@ def _verdict(image: Image) -> VerdictShape:
     )
 
 
-def network_shape(said: dict[str, Any]) -> NetworkShape:
-    return NetworkShape(**{name: said[name] for name in NetworkShape.model_fields})
+def network_shape(said: report.Network) -> NetworkShape:
+    return NetworkShape.model_validate(said)
 
 
 def _dispute(image: Image) -> DisputeShape | None:

@@ -1,5 +1,9 @@
 // The page on which the programming interface can be tried. Nothing is fetched from elsewhere: no validator, no fonts.
 (function () {
+  const root = document.documentElement;
+  const follow = () => root.classList.toggle("dark-mode", root.dataset.bsTheme === "dark"); // Swagger UI's own word
+  follow();
+  new MutationObserver(follow).observe(root, { attributes: true, attributeFilter: ["data-bs-theme"] });
   const place = document.getElementById("api");
   window.SwaggerUIBundle({
     url: place.dataset.document,
