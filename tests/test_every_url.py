@@ -17,8 +17,11 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, get_resolver
 
+from classifier.intake import batching
 from classifier.models import (
     Allowance,
+    AuditEntry,
+    BatchItem,
     DatasetVersion,
     Dispute,
     ImportBatch,
@@ -133,6 +136,25 @@ TABLE = {
     "compare/": (MEMBERS, MEMBERS_NOT),
     "metrics/": (EVERYBODY, NOT_ALLOWED),
     "invitation/<str:token>/": (EVERYBODY, NOT_ALLOWED),
+    "admin/status/": (PERMITTED, PERMITTED),
+    "check/": (STRANGERS_HOME, VISITORS),
+    "images/<uuid:uuid>/screen": (SEEN, MEMBERS_NOT),
+    "shared/<str:token>/screen.jpg": (EVERYBODY, NOT_ALLOWED),
+    "batches/": (MEMBERS, MEMBERS_NOT),
+    "batches/start/": (MEMBERS_NOT, "login 400 400 400 400"),
+    "batches/zip/": (MEMBERS_NOT, "413 400 400 400 400"),
+    "batches/<uuid:uuid>/": (MINE, MEMBERS_NOT),
+    "batches/<uuid:uuid>/files/": (MEMBERS_NOT, "login 404 400 404 404"),
+    "batches/<uuid:uuid>/status/": (MINE, MEMBERS_NOT),
+    "batches/<uuid:uuid>/files.csv": (MINE, MEMBERS_NOT),
+    "batches/<uuid:uuid>/report.pdf": (MINE, MEMBERS_NOT),
+    "batches/<uuid:uuid>/act/": (MEMBERS_NOT, "login 404 400 404 404"),
+    "batches/<uuid:uuid>/delete/": (MEMBERS_NOT, MINE),
+    "batches/<uuid:uuid>/share/": (MEMBERS_NOT, MINE),
+    "batches/<uuid:uuid>/unshare/": (MEMBERS_NOT, MINE),
+    "shared/batch/<str:token>/": (EVERYBODY, NOT_ALLOWED),
+    "shared/batch/<str:token>/report.pdf": (EVERYBODY, NOT_ALLOWED),
+    "shared/batch/<str:token>/<uuid:uuid>.jpg": (EVERYBODY, NOT_ALLOWED),
     "history/tag/": (MEMBERS_NOT, MEMBERS),
     "history/untag/": (MEMBERS_NOT, MEMBERS),
     "account/tokens/": (MEMBERS, MEMBERS),
@@ -159,6 +181,7 @@ MODELS = {
     "auth/group": "add change delete",
     "auth/user": "add change delete",
     "classifier/allowance": "add change delete",
+    "classifier/auditentry": "",
     "classifier/datasetversion": "change",
     "classifier/detector": "",
     "classifier/dispute": "",
@@ -223,7 +246,13 @@ def known(classified, alice, staff):
     Rescoring.objects.create(detector=detector)
     RegressionCase.objects.create(image=classified, name="a holiday")
     Dispute.objects.create(image=classified, claim="REAL", how="I was there", category="PHOTO")
+    AuditEntry.objects.create(by=staff, act="opened")
+    type(classified).objects.update(screen=classified.display.name)
+    batch = batching.start(alice, "holidays", True, 1)
+    BatchItem.objects.create(batch=batch, name="holiday.jpg", image=classified)
     return {
+        "batch": batch.uuid,
+        "batch_token": sharing.share_batch(batch, 3).token,
         "image": classified,
         "uuid": classified.uuid,
         "token": sharing.share(classified, 3).token,
@@ -234,6 +263,10 @@ def known(classified, alice, staff):
 def address_of(route, known):
     if route.startswith("invitation/"):
         known = {**known, "token": known["invitation"]}
+    if route.startswith("batches/"):
+        known = {**known, "uuid": known["batch"]}
+    if route.startswith("shared/batch/"):
+        known = {**known, "token": known["batch_token"]}
     model = MODEL.match(route)
     of_model = model and f"{model[1]}/{model[2]}" in MODELS
     row = apps.get_model(model[1], model[2])._default_manager.first() if of_model else known["image"]

@@ -3,6 +3,7 @@ and tables inside a zip. Whatever is sent, the answer is no server error; hypoth
 
 import csv
 import io
+import os
 import re
 import zipfile
 from urllib.parse import quote, urlencode
@@ -17,14 +18,17 @@ from hypothesis import strategies as st
 from classifier.detector.data import collection, manifest
 from classifier.detector.errors import DatasetError
 from classifier.forms.filtering import HistoryFilter
+from classifier.intake import batching
 from classifier.models import DatasetVersion, Measurement, TrainingRun
 from classifier.results import sharing
 from tests.responses import body
 from tests.test_layers import ROOT
 
 pytestmark = pytest.mark.postgres  # which refuses more than SQLite: NUL bytes, numbers and texts that are too long
+EXAMPLES = int(os.environ.get("ODD_EXAMPLES", "60"))
+"""For each test; whoever has time looks further: ODD_EXAMPLES=2000."""
 looked_for = settings(
-    max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None
+    max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None
 )
 
 ODD = [
@@ -49,6 +53,7 @@ odd = st.one_of(
 READ = [
     "/", "/history/", "/history/images.csv", "/compare/", "/metrics/", "/images/{uuid}/", "/images/{uuid}/status/",
     "/images/{uuid}/card/", "/images/{uuid}/dispute/", "/images/{uuid}/heat-toggle/", "/shared/{token}/",
+    "/batches/", "/batches/{batch}/", "/batches/{batch}/status/", "/batches/{batch}/files.csv",
     "/account/tokens/", "/account/delete/", "/accounts/email/", "/accounts/password/change/",
 ]  # fmt: skip
 VISITED = ["/", "/metrics/", "/accounts/login/", "/accounts/signup/", "/accounts/password/reset/"]
@@ -66,7 +71,8 @@ ADMINISTERED = [
     "/admin/account/emailaddress/",
 ]  # fmt: skip
 NAMES = [
-    *HistoryFilter.base_filters, "before", "after", "layout", "image", "seen", "selectable", "next", "email", "days",
+    *HistoryFilter.base_filters, "before", "after", "layout", "show", "image", "seen", "selectable", "next", "email",
+    "days",
     "ids", "dataset", "a", "b", "tag", "tags", "add", "order", "page",
     "app_label", "model_name", "field_name", "term", "e", "o", "p", "all", "_to_field", "_popup", "_changelist_filters",
     "user", "groups", "permissions", "expires_at", "username",
@@ -79,6 +85,10 @@ POSTED = {
     "/history/again/": ["image", "back"],
     "/history/tag/": ["image", "back", "tag", "name", "tags"],
     "/history/untag/": ["image", "back", "tag", "name", "tags"],
+    "/batches/start/": ["name", "consent", "expected", "size"],
+    "/batches/{batch}/act/": ["act", "name"],
+    "/batches/{batch}/delete/": ["images"],
+    "/batches/{batch}/share/": ["days"],
     "/images/{uuid}/consent/": ["consent"],
     "/images/{uuid}/share/": ["days"],
     "/images/{uuid}/dispute/": ["claim", "category", "how", "agreed"],
@@ -101,7 +111,8 @@ STAFF_POSTED = {
     "/admin/classifier/importbatch/add/": ["source", "license"],
 }  # fmt: skip
 SENSIBLE = {
-    "act": ["skip", "REAL", "undo", "again"], "category": ["PHOTO", "photo", "other"], "label": ["REAL", "FAKE"],
+    "act": ["skip", "REAL", "undo", "again", "rename", "pause"], "label": ["REAL", "FAKE"],
+    "category": ["PHOTO", "photo", "other"],
     "claim": ["REAL", "FAKE"], "agreed": ["on"], "scopes": ["read"], "days": ["3"], "how": ["I was there"],
     "action": ["relabel", "keep_right", "delete_selected"], "architecture": ["vit", "fusion"], "start": ["scratch"],
 }  # fmt: skip
@@ -114,7 +125,8 @@ def known(classified, staff):
     dataset = DatasetVersion.objects.create(number=1, digest="0" * 64, summary={"splits": {}})
     Measurement.objects.create(detector=detector, dataset=dataset)
     run = TrainingRun.objects.create(name="first", dataset=dataset)
-    rows = {"image": classified.pk, "detector": detector.pk, "run": run.pk}
+    batch = batching.start(classified.owner, "holidays", True, 1)
+    rows = {"batch": batch.uuid, "image": classified.pk, "detector": detector.pk, "run": run.pk}
     return {**rows, "uuid": classified.uuid, "token": sharing.share(classified, 3).token}
 
 
