@@ -17,10 +17,11 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, get_resolver
 
+from classifier.intake import batching
 from classifier.models import (
     Allowance,
     AuditEntry,
-    Batch,
+    BatchItem,
     DatasetVersion,
     Dispute,
     ImportBatch,
@@ -33,6 +34,7 @@ from classifier.models import (
 )
 from classifier.results import sharing
 from tests.conftest import person
+from tests.responses import body
 
 WHO = ("anonymous", "stranger", "owner", "staff", "superuser")
 """alice owns the image, bob is a stranger; staff have no permission at all, a superuser has all."""
@@ -156,6 +158,25 @@ TABLE = {
     "compare/": (MEMBERS, MEMBERS_NOT),
     "metrics/": (EVERYBODY, NOT_ALLOWED),
     "invitation/<str:token>/": (EVERYBODY, NOT_ALLOWED),
+    "admin/status/": (PERMITTED, PERMITTED),
+    "check/": (STRANGERS_HOME, VISITORS),
+    "images/<uuid:uuid>/screen": (SEEN, MEMBERS_NOT),
+    "shared/<str:token>/screen.jpg": (EVERYBODY, NOT_ALLOWED),
+    "batches/": (MEMBERS, MEMBERS_NOT),
+    "batches/start/": (MEMBERS_NOT, "login 400 400 400 400"),
+    "batches/zip/": (MEMBERS_NOT, "413 400 400 400 400"),
+    "batches/<uuid:uuid>/": (MINE, MEMBERS_NOT),
+    "batches/<uuid:uuid>/files/": (MEMBERS_NOT, "login 404 400 404 404"),
+    "batches/<uuid:uuid>/status/": (MINE, MEMBERS_NOT),
+    "batches/<uuid:uuid>/files.csv": (MINE, MEMBERS_NOT),
+    "batches/<uuid:uuid>/report.pdf": (MINE, MEMBERS_NOT),
+    "batches/<uuid:uuid>/act/": (MEMBERS_NOT, "login 404 400 404 404"),
+    "batches/<uuid:uuid>/delete/": (MEMBERS_NOT, MINE),
+    "batches/<uuid:uuid>/share/": (MEMBERS_NOT, MINE),
+    "batches/<uuid:uuid>/unshare/": (MEMBERS_NOT, MINE),
+    "shared/batch/<str:token>/": (EVERYBODY, NOT_ALLOWED),
+    "shared/batch/<str:token>/report.pdf": (EVERYBODY, NOT_ALLOWED),
+    "shared/batch/<str:token>/<uuid:uuid>.jpg": (EVERYBODY, NOT_ALLOWED),
     "history/tag/": (MEMBERS_NOT, MEMBERS),
     "history/untag/": (MEMBERS_NOT, MEMBERS),
     "account/tokens/": (MEMBERS, MEMBERS),
@@ -248,12 +269,14 @@ def known(classified, alice, staff):
     Rescoring.objects.create(detector=detector)
     RegressionCase.objects.create(image=classified, name="a holiday")
     Dispute.objects.create(image=classified, claim="REAL", how="I was there", category="PHOTO")
-    batch = Batch.objects.create(owner=alice, name="a trip", expected=1)
-    batch.items.create(name="holiday.jpg", image=classified)
+    AuditEntry.objects.create(by=staff, act="opened")
+    type(classified).objects.update(screen=classified.display.name)
+    batch = batching.start(alice, "holidays", True, 1)
+    BatchItem.objects.create(batch=batch, name="holiday.jpg", image=classified)
     return {
-        "image": classified,
         "batch": batch.uuid,
         "batch_token": sharing.share_batch(batch, 3).token,
+        "image": classified,
         "name": "cat",
         "uuid": classified.uuid,
         "token": sharing.share(classified, 3).token,
@@ -296,7 +319,8 @@ def answer(client, method, path):
         with transaction.atomic():
             response = getattr(client, method)(path)
             said = word_of(response)
-            response.close()
+            if response.streaming:
+                body(response)
             raise _Undo
     except _Undo:
         client.cookies = cookies

@@ -35,6 +35,7 @@ class AllowanceAdmin(Quick):
 class InvitationAdmin(Quick):
     """Where SIGNUP is `invited`, the link of each lets one person create an account."""
 
+    view_on_site = False  # the link is for somebody else
     list_display = ("__str__", "state", "by", "created_at", "expires_at", "used_by")
     list_select_related = ("by", "used_by")
     search_fields = ("email", "used_by__username")

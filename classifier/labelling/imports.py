@@ -17,7 +17,7 @@ from classifier.detector.errors import DatasetError, UnreadableImage
 from classifier.intake import submitting, unpacking
 from classifier.labelling import ground_truth
 from classifier.models import GroundTruth, Image, ImportBatch, JobState, Progress, remove_files
-from classifier.models.claims import is_trouble, require_mounted
+from classifier.models.claims import require_mounted
 
 BATCH = 50
 """How many pictures are imported before the worker looks for uploads again."""
