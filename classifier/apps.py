@@ -16,6 +16,8 @@ class ClassifierConfig(AppConfig):
     verbose_name = "Images and detectors"
 
     def ready(self) -> None:
+        from classifier.accounts import hooks  # noqa: F401  # listens to what happens to images
+
         connection_created.connect(_hide_database)
         user_login_failed.connect(_log_failed_login)
 

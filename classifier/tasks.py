@@ -32,6 +32,14 @@ def train_waiting() -> int:
     return work()
 
 
+@shared_task(name="classifier.deliver_waiting")  # type: ignore[untyped-decorator]
+def deliver_waiting() -> int:
+    """Webhooks that wait; on a queue of its own, so that a receiver that is slow holds up no verdict."""
+    from classifier.accounts import delivering
+
+    return delivering.deliver_waiting()
+
+
 @shared_task(name="classifier.sweep", time_limit=LIMIT)  # type: ignore[untyped-decorator]
 def sweep() -> int:
     """Find what was lost: rows whose worker died, rows whose wake-up never arrived; delete what is past its time. Loads
@@ -50,8 +58,11 @@ def sweep() -> int:
 
 @shared_task(name="classifier.clear_sessions", time_limit=LIMIT)  # type: ignore[untyped-decorator]
 def clear_sessions() -> None:
-    """Expired sessions, and answers kept for repeated calls, are deleted; sent once an hour by the workers."""
+    """Expired sessions, answers kept for repeated calls, and old deliveries of webhooks are deleted; sent once an hour
+    by the workers."""
     from classifier.accounts.calls import forget_old
+    from classifier.accounts.hooks import forget_old_deliveries
 
     call_command("clearsessions")
     forget_old()
+    forget_old_deliveries()

@@ -2,7 +2,7 @@ from django.urls import path, re_path
 
 from classifier.api import problems
 from classifier.api.endpoints import api
-from classifier.views import account, history, home, images, keys_page, metrics, reports
+from classifier.views import account, history, home, hooks_page, images, keys_page, metrics, reports
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -38,6 +38,16 @@ urlpatterns = [
     path("account/data/", account.my_data, name="my_data"),
     path("account/tokens/", keys_page.api_tokens, name="api_tokens"),
     path("account/tokens/<int:number>/revoke/", keys_page.api_token_revoke, name="api_token_revoke"),
+    path("account/webhooks/", hooks_page.webhooks, name="webhooks"),
+    path("account/webhooks/<int:number>/", hooks_page.webhook, name="webhook"),
+    path("account/webhooks/<int:number>/test/", hooks_page.webhook_test, name="webhook_test"),
+    path("account/webhooks/<int:number>/switch/", hooks_page.webhook_switch, name="webhook_switch"),
+    path("account/webhooks/<int:number>/delete/", hooks_page.webhook_delete, name="webhook_delete"),
+    path(
+        "account/webhooks/<int:number>/deliveries/<int:delivery>/replay/",
+        hooks_page.webhook_replay,
+        name="webhook_replay",
+    ),
     path("account/delete/", account.delete_account, name="delete_account"),
     path("api/v1/", api.urls),
     re_path("^api/", problems.not_found, name="api_not_found"),

@@ -26,6 +26,7 @@ from classifier.models.invitations import Invitation
 from classifier.models.jobs import Job
 from classifier.models.tokens import KeyedCall, Scope, Token
 from classifier.models.training import Measurement, Promotion, RegressionCase, Rescoring, TrainingRun
+from classifier.models.webhooks import Delivery, Event, Webhook
 
 __all__ = [
     "Allowance",
@@ -35,10 +36,12 @@ __all__ = [
     "Comparison",
     "DatasetVersion",
     "DecidedBy",
+    "Delivery",
     "Detector",
     "DetectorQuerySet",
     "Dispute",
     "DisputeState",
+    "Event",
     "Evidence",
     "GroundTruth",
     "HashKey",
@@ -70,6 +73,7 @@ __all__ = [
     "TrainingRun",
     "Verdict",
     "Viewer",
+    "Webhook",
     "may_see_images",
     "original_path",
     "remove_files",
