@@ -9,10 +9,10 @@ PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-deps
 # Two processes; files that share the real stack stay together in one of them (tests/conftest.py).
 PARALLEL := -n 2
 
-.PHONY: help run test check lint types bench lock clean extension
+.PHONY: help run test test-production check lint types bench lock clean extension
 
 help:            ## say what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 10
 
 run: $(VENV)/installed  ## start aidetect on PORT (8000); Ctrl-C stops everything
 	@exec $(PY) manage.py launch --port $(PORT)
@@ -20,11 +20,15 @@ run: $(VENV)/installed  ## start aidetect on PORT (8000); Ctrl-C stops everythin
 test: $(VENV)/installed-dev  ## run all tests (ARGS="-k upload" passes options to pytest)
 	$(PY) -m pytest $(PARALLEL) $(ARGS)
 
+test-production: $(VENV)/installed-dev  ## a whole site of real processes (PostgreSQL, Redis, nginx, S3), and what may happen to it
+	$(PY) -m pytest tests/production $(ARGS)
+
 check: lint  ## in a minute: lint, and every test that needs neither Keras nor the real stack
 	$(PY) -m pytest $(PARALLEL) -m "not keras and not stack and not browser" $(ARGS)
 
-lint: $(VENV)/installed-dev  ## ruff, and the plan of the house (import-linter)
+lint: $(VENV)/installed-dev  ## ruff, the plan of the house (import-linter) and the templates (djlint)
 	$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(VENV)/bin/lint-imports
+	$(VENV)/bin/djlint --lint --quiet templates
 
 types: $(VENV)/installed-dev  ## mypy --strict
 	$(PY) -m mypy

@@ -8,7 +8,7 @@ from typing import Any
 from celery import Celery, bootsteps, signals
 from celery.worker import state
 
-from aidetect import logs
+from aidetect import logs, stopping  # noqa: F401  # stopping listens from here on, before any child is forked
 
 logger = logging.getLogger(__name__)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aidetect.settings")
@@ -59,12 +59,13 @@ class Sweep(bootsteps.StartStopStep):  # type: ignore[misc]
             self.timers.pop().cancel()
 
     def report(self) -> None:
-        """That a worker which judges images lives. A broker that doesn't answer is the business of `wake`."""
-        from aidetect.broker import report_worker
+        """That this worker lives, and its memory. A broker that doesn't answer is the business of `wake`."""
+        from aidetect.broker import PREFIX, TRAINERS, report_worker
 
-        if "celery" in self.wakeups():
-            with contextlib.suppress(Exception):
-                report_worker()
+        for queue, prefix in (("celery", PREFIX), ("training", TRAINERS)):
+            if queue in self.known():
+                with contextlib.suppress(Exception):
+                    report_worker(self.children, prefix)
 
     def tidy(self) -> None:
         if "celery" in self.wakeups():

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.files.storage import default_storage
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from filelock import FileLock, Timeout
@@ -38,7 +39,7 @@ def run(port: int) -> None:
         try:
             if not settings.REDIS_URL:
                 team.start("redis", _redis_command(), ready=settings.REDIS_SOCKET.is_socket)
-            _prepare()
+            prepare()
             team.start("worker", _worker_command("worker"))
             team.start("hooks", _worker_command("hooks", "--queues", "hooks", *LIGHT))
             team.start("trainer", _worker_command("trainer", "--queues", "training", *FORGETFUL))
@@ -135,14 +136,16 @@ def _answers(address: str) -> bool:
         return False
 
 
-def _prepare() -> None:
-    """Database, static files, detector and the first staff account: quick when there is nothing to do."""
+def prepare() -> None:
+    """Database, static files, bucket, detector and the first staff account: quick when there is nothing to do."""
     from classifier.accounts import people
     from classifier.registry import detectors
 
     call_command("migrate", verbosity=0)
     if _static_is_stale():
         call_command("collectstatic", verbosity=0, interactive=False, clear=True)
+    if hasattr(default_storage, "make_bucket"):
+        default_storage.make_bucket()
     detectors.install_shipped()
     email, password = env.text("ADMIN_EMAIL", "", "an e-mail address"), env.text("ADMIN_PASSWORD", "", "a password")
     generated = password or secrets.token_urlsafe(12)
@@ -155,5 +158,6 @@ def _static_is_stale() -> bool:
     collected = settings.STATIC_ROOT / "staticfiles.json"
     if not collected.exists():
         return True
-    sources = [settings.BASE_DIR / "requirements.lock", *settings.STATICFILES_DIRS[0].rglob("*")]
+    sources = [settings.BASE_DIR / "requirements.lock", Path(__file__), *settings.STATICFILES_DIRS[0].rglob("*")]
+    sources = [path for path in sources if path.exists()]  # installed by pip, there is no lock file
     return any(path.stat().st_mtime > collected.stat().st_mtime for path in sources)

@@ -9,14 +9,20 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import render
 from django.utils.module_loading import import_string
 
 from aidetect import logs
 
 requests_log = logging.getLogger("aidetect.requests")
+logger = logging.getLogger(__name__)
 Next = Callable[[HttpRequest], HttpResponseBase]
 
-HEALTH = {"/healthz": "classifier.views.health.alive", "/readyz": "classifier.views.health.ready"}
+HEALTH = {
+    "/healthz": "classifier.views.health.alive",
+    "/readyz": "classifier.views.health.ready",
+    "/prometheus": "classifier.views.prometheus.figures",
+}
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -70,6 +76,27 @@ def client_address(get_response: Next) -> Next:
         return get_response(request)
 
     return answer
+
+
+class trouble:  # noqa: N801  # named like the functions beside it
+    """A full disk, a store or a database that does not answer is no error of the page: whoever asks is told so."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
+        from classifier.models.claims import is_trouble
+        from classifier.models.trouble import in_words
+
+        if not is_trouble(error):
+            return None
+        logger.error("%s: %s", request.path, error, exc_info=error)
+        response = render(request, "503.html", {"reason": in_words(error)}, status=503)
+        response["Retry-After"] = "30"
+        return response
 
 
 def _is_trusted(address: str) -> bool:

@@ -4,31 +4,34 @@ import hashlib
 import os
 import secrets
 import tempfile
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 import environ
 from csp.constants import NONE, SELF
 from django.contrib.messages import constants as message_levels
 
-from aidetect import env, logs
+from aidetect import addresses, env, logs, store_address
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 if (BASE_DIR / ".env").is_file():
     environ.Env.read_env(BASE_DIR / ".env")
 
 # --- Places -----------------------------------------------------------------------------------------------------------
-RUN_DIR = env.read("RUN_DIR", BASE_DIR / ".run", "a folder for sockets, the cache and the secret key", Path).absolute()
-MEDIA_ROOT = env.read("MEDIA_ROOT", BASE_DIR / "media", "a folder for uploads and trained detectors", Path).absolute()
+DATA_DIR = env.read("DATA_DIR", BASE_DIR, "a folder for everything that is stored", Path).absolute()
+RUN_DIR = env.read("RUN_DIR", DATA_DIR / ".run", "a folder for sockets, the cache and the secret key", Path).absolute()
+MEDIA_ROOT = env.read("MEDIA_ROOT", DATA_DIR / "media", "a folder for uploads and trained detectors", Path).absolute()
 SHIPPED_DETECTORS = BASE_DIR / "classifier" / "shipped"
 TRUST_LIST = env.read(
     "TRUST_LIST", BASE_DIR / "classifier" / "provenance" / "trust", "a folder of PEM files of trusted signers", Path
 )
-MANIFEST = BASE_DIR / "dataset" / "manifest.csv"
+MANIFEST = DATA_DIR / "dataset" / "manifest.csv"
 FEATURES = MEDIA_ROOT / "features"
+STORAGE = env.read("STORAGE_URL", None, store_address.EXPECTED, store_address.parse)
+SERVE_FILES = env.choice("SERVE_FILES", "app", ("app", "nginx", "signed") if STORAGE else ("app", "nginx"))
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = DATA_DIR / "staticfiles"
+PAGES = BASE_DIR if (BASE_DIR / "templates").is_dir() else BASE_DIR / "aidetect"  # installed, they are in the package
+STATICFILES_DIRS = [PAGES / "static"]
 
 
 def _secret_key() -> str:
@@ -61,19 +64,19 @@ HTTPS = env.boolean("HTTPS", False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
-NO_PROXIES: list[IPv4Network | IPv6Network] = []
-TRUSTED_PROXIES = env.read(
-    "TRUSTED_PROXIES",
-    NO_PROXIES,
-    "addresses or networks such as 10.0.0.0/8, separated by commas",
-    lambda value: [ip_network(word.strip()) for word in value.split(",")],
-)
+NO_PROXIES: list[addresses.Network] = []
+NETWORKS = "addresses or networks such as 10.0.0.0/8, separated by commas"
+
+
+TRUSTED_PROXIES = env.read("TRUSTED_PROXIES", NO_PROXIES, NETWORKS, addresses.networks)
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+# The one other place that pages may show pictures from, and only when an operator says so:
+_SIGNED = [STORAGE["endpoint_url"]] if STORAGE and SERVE_FILES == "signed" else []
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
-        "img-src": [SELF, "blob:", "data:"],
+        "img-src": [SELF, "blob:", "data:", *_SIGNED],
         "object-src": [NONE],
         "base-uri": [NONE],
         "form-action": [SELF],
@@ -87,6 +90,10 @@ MAX_IMPORT_MB = env.number("MAX_IMPORT_MB", 2000, 1, 1_000_000)
 MAX_MEGAPIXELS = env.number("MAX_MEGAPIXELS", 200, 0.001, 500)
 SMALLEST_SIDE = env.integer("SMALLEST_SIDE", 32, 1, 4096)
 MAX_FILES = env.integer("MAX_FILES", 20, 1, 200)
+MAX_BATCH_FILES = env.integer("MAX_BATCH_FILES", 2000, 1, 100_000)
+MAX_BATCH_MB = env.number("MAX_BATCH_MB", 2000, 0.001, 1_000_000)
+GUEST_CHECKS = env.boolean("GUEST_CHECKS", True)
+GUEST_CHECKS_PER_HOUR = env.integer("GUEST_CHECKS_PER_HOUR", 10, 1, 100_000)
 MAX_REQUEST_MB = env.number("MAX_REQUEST_MB", 500, 0.001, 1_000_000)
 UPLOADS_PER_HOUR = env.integer("UPLOADS_PER_HOUR", 0, 0, 1_000_000)
 STORAGE_MB = env.integer("STORAGE_MB", 0, 0, 1_000_000_000)
@@ -94,6 +101,7 @@ WEBHOOK_PRIVATE = env.boolean("WEBHOOK_PRIVATE", False)
 API_PER_MINUTE = env.integer("API_PER_MINUTE", 120, 1, 100_000)
 RETENTION_DAYS = env.integer("RETENTION_DAYS", 0, 0, 36500)
 DETECTOR = env.choice("DETECTOR", "thorough", ("thorough", "quick"))
+AUDIT_DAYS = env.integer("AUDIT_DAYS", 365, 0, 36500)
 SHARE_DAYS = env.integer("SHARE_DAYS", 30, 1, 3650)
 AUDIT_SHARE = env.number("AUDIT_SHARE", 0.1, 0, 1)
 REVIEW_KINDS = ["contested", "disputed", "disagreeing", "uncertain"]
@@ -153,9 +161,9 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "aidetect.middleware.request_id",
+    "aidetect.middleware.client_address",
     "aidetect.middleware.health",
     "classifier.api.problems.everywhere",
-    "aidetect.middleware.client_address",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -170,6 +178,8 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "classifier.views.doorway.staff_second_factor",
+    "classifier.views.recording.staff",
+    "aidetect.middleware.trouble",
 ]
 ROOT_URLCONF = "aidetect.urls"
 WSGI_APPLICATION = "aidetect.wsgi.application"
@@ -177,7 +187,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [PAGES / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -189,7 +199,9 @@ TEMPLATES = [
     },
 ]
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": {"BACKEND": "aidetect.store.ObjectStore", "OPTIONS": STORAGE}
+    if STORAGE
+    else {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 CACHES = {
@@ -202,32 +214,12 @@ CACHES = {
 }
 
 
-def _database(url: str) -> dict[str, object]:
-    config = {key: value for key, value in environ.Env.db_url_config(url).items() if value != ""}
-    if not url.startswith(("sqlite:///", "postgres://", "postgresql://")) or "NAME" not in config:
-        raise ValueError(url)
-    if config["ENGINE"] == "django.db.backends.sqlite3":
-        # Writers queue for the lock at BEGIN instead of failing in mid-transaction; readers never wait (WAL).
-        pragmas = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
-        config["OPTIONS"] = {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": pragmas}
-    else:
-        config |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
-    return config
-
-
-def _mail(url: str) -> dict[str, object]:
-    config = environ.Env.email_url_config(url)
-    if not url.startswith(("smtp", "console")):
-        raise ValueError(url)
-    return {key: value for key, value in config.items() if value is not None}
-
-
 DATABASES = {
     "default": env.read(
         "DATABASE_URL",
-        _database(f"sqlite:///{BASE_DIR / 'db.sqlite3'}"),
+        addresses.database(f"sqlite:///{DATA_DIR / 'db.sqlite3'}"),
         "sqlite:////absolute/path or postgres://user:password@host/name",
-        _database,
+        addresses.database,
     )
 }
 
@@ -267,7 +259,9 @@ MFA_TOTP_ISSUER = "aidetect"
 MFA_TOTP_TOLERANCE = 1
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS  # on this machine itself, the only one where browsers allow that
 
-_MAIL = env.read("EMAIL_URL", _mail("consolemail://"), "consolemail:// or smtp+tls://user:password@host:587", _mail)
+_MAIL = env.read(
+    "EMAIL_URL", addresses.mail("consolemail://"), "consolemail:// or smtp+tls://user:password@host:587", addresses.mail
+)
 EMAIL_BACKEND = str(_MAIL["EMAIL_BACKEND"])
 EMAIL_HOST, EMAIL_PORT = _MAIL.get("EMAIL_HOST", "localhost"), _MAIL.get("EMAIL_PORT", 25)
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _MAIL.get("EMAIL_HOST_USER", ""), _MAIL.get("EMAIL_HOST_PASSWORD", "")
@@ -292,6 +286,8 @@ ERROR_MAIL = env.words("ERROR_MAIL", [], "e-mail addresses, separated by commas"
 ADMINS = [(address, address) for address in ERROR_MAIL]
 EMAIL_SUBJECT_PREFIX = "[aidetect] "
 LOGGING = logs.configuration(LOG_FORMAT, mail=bool(ADMINS))
+METRICS_TOKEN = env.text("METRICS_TOKEN", "", "a long random text")
+METRICS_FROM = env.read("METRICS_FROM", NO_PROXIES, NETWORKS, addresses.networks)
 SENTRY_DSN = env.text("SENTRY_DSN", "", "the address of a Sentry project")
 if SENTRY_DSN:
     logs.report_to_sentry(SENTRY_DSN)

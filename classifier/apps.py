@@ -29,7 +29,7 @@ def _hide_database(connection: Any, **kwargs: Any) -> None:
         path.chmod(0o600)
 
 
-def _log_failed_login(credentials: dict[str, Any], request: HttpRequest | None = None, **kwargs: Any) -> None:
+def _log_failed_login(credentials: dict[str, object], request: HttpRequest | None = None, **kwargs: Any) -> None:
     """Who tried and from where, for whoever looks for attacks; the password is never among the credentials here."""
     name = credentials.get("username") or credentials.get("email") or ""
     address = request.META.get("REMOTE_ADDR", "") if request else ""

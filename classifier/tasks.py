@@ -58,11 +58,11 @@ def sweep() -> int:
 
 @shared_task(name="classifier.clear_sessions", time_limit=LIMIT)  # type: ignore[untyped-decorator]
 def clear_sessions() -> None:
-    """Expired sessions, answers kept for repeated calls, and old deliveries of webhooks are deleted; sent once an hour
-    by the workers."""
-    from classifier.accounts.calls import forget_old
-    from classifier.accounts.hooks import forget_old_deliveries
+    """Expired sessions, answers kept for repeated calls, old entries of the audit log and of the webhooks' log are
+    deleted; sent once an hour by the workers."""
+    from classifier.accounts import calls, hooks, trail
 
     call_command("clearsessions")
-    forget_old()
-    forget_old_deliveries()
+    calls.forget_old()
+    trail.forget_old()
+    hooks.forget_old_deliveries()

@@ -2,10 +2,22 @@ from django.urls import path, re_path
 
 from classifier.api import problems
 from classifier.api.endpoints import api
-from classifier.views import account, history, home, hooks_page, images, keys_page, metrics, reports
+from classifier.views import (
+    account,
+    batch_pages,
+    guest_check,
+    history,
+    home,
+    hooks_page,
+    images,
+    keys_page,
+    metrics,
+    reports,
+)
 
 urlpatterns = [
     path("", home.home, name="home"),
+    path("check/", guest_check.check, name="check"),
     path("images/<uuid:uuid>/", images.image, name="image"),
     path("images/<uuid:uuid>/status/", images.image_status, name="image_status"),
     path("images/<uuid:uuid>/card/", images.image_card, name="image_card"),
@@ -17,7 +29,7 @@ urlpatterns = [
     path("images/<uuid:uuid>/dispute/withdraw/", images.image_dispute_withdraw, name="image_dispute_withdraw"),
     *(
         path(f"images/<uuid:uuid>/{kind}", images.image_file, {"kind": kind}, name=f"image_{kind}")
-        for kind in ("thumbnail", "display", "heat", "original")
+        for kind in ("thumbnail", "display", "screen", "heat", "original")
     ),
     path("images/<uuid:uuid>/report.json", reports.report_json, name="report_json"),
     path("images/<uuid:uuid>/report.pdf", reports.report_pdf, name="report_pdf"),
@@ -25,7 +37,23 @@ urlpatterns = [
     path("images/<uuid:uuid>/unshare/", reports.image_unshare, name="image_unshare"),
     path("shared/<str:token>/", reports.shared, name="shared"),
     path("shared/<str:token>/preview.jpg", reports.shared_preview, name="shared_preview"),
+    path("shared/<str:token>/screen.jpg", reports.shared_screen, name="shared_screen"),
     path("shared/<str:token>/report.pdf", reports.shared_pdf, name="shared_pdf"),
+    path("batches/", batch_pages.batches, name="batches"),
+    path("batches/start/", batch_pages.batch_start, name="batch_start"),
+    path("batches/zip/", batch_pages.batch_zip, name="batch_zip"),
+    path("batches/<uuid:uuid>/", batch_pages.batch, name="batch"),
+    path("batches/<uuid:uuid>/files/", batch_pages.batch_add, name="batch_add"),
+    path("batches/<uuid:uuid>/status/", batch_pages.batch_status, name="batch_status"),
+    path("batches/<uuid:uuid>/files.csv", batch_pages.batch_csv, name="batch_csv"),
+    path("batches/<uuid:uuid>/report.pdf", batch_pages.batch_report_pdf, name="batch_pdf"),
+    path("batches/<uuid:uuid>/act/", batch_pages.batch_act, name="batch_act"),
+    path("batches/<uuid:uuid>/delete/", batch_pages.batch_delete, name="batch_delete"),
+    path("batches/<uuid:uuid>/share/", batch_pages.batch_share, name="batch_share"),
+    path("batches/<uuid:uuid>/unshare/", batch_pages.batch_unshare, name="batch_unshare"),
+    path("shared/batch/<str:token>/", batch_pages.shared_batch, name="shared_batch"),
+    path("shared/batch/<str:token>/report.pdf", batch_pages.shared_batch_pdf, name="shared_batch_pdf"),
+    path("shared/batch/<str:token>/<uuid:uuid>.jpg", batch_pages.shared_batch_preview, name="shared_batch_preview"),
     path("history/", history.history, name="history"),
     path("history/delete/", history.history_delete, name="history_delete"),
     path("history/again/", history.history_again, name="history_again"),

@@ -13,7 +13,16 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 if "PYTEST_XDIST_WORKER" in os.environ:  # one thread of TensorFlow for each of the processes that share the cores
     os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
 # Tests never read the developer's own data or settings.
-for name in ("SECRET_KEY", "MEDIA_ROOT", "REVIEW_SCOPE", "ALLOWED_HOSTS", "HTTPS", "REDIS_URL"):
+for name in (
+    "SECRET_KEY",
+    "MEDIA_ROOT",
+    "REVIEW_SCOPE",
+    "ALLOWED_HOSTS",
+    "HTTPS",
+    "REDIS_URL",
+    "STORAGE_URL",
+    "SERVE_FILES",
+):
     os.environ.pop(name, None)
 
 import pytest
@@ -56,6 +65,8 @@ def pytest_xdist_make_scheduler(config, log):
 
 def pytest_ignore_collect(collection_path, config):
     """Files that need Keras as a whole are not even imported where no test with Keras is wanted: that takes seconds."""
+    if collection_path.name == "production":  # `make test-production`
+        return not any("production" in str(argument) for argument in config.args)
     wanted = "not keras" not in config.option.markexpr or collection_path.suffix != ".py"
     return None if wanted or not KERAS.search(collection_path.read_text()) else True
 
@@ -255,6 +266,7 @@ def running(folder, before=""):
 
 
 PLAIN = """
+import dataclasses
 import numpy as np
 from django.utils import timezone
 from classifier.detector.data.manifest import Row
@@ -271,9 +283,9 @@ rows = [Row("", ("FAKE", "REAL")[n % 2], "s", sha256=str(n), group=str(n), split
 report = evaluation.report(rows, np.linspace(0.3, 0.7, 40), 0.4, 0.6)
 model, spec = build("cnn32")
 card = card_of(Config("cnn32", "plain"), spec, rows, [])
-card |= {"fake_below": 0.4, "real_above": 0.6, "reliability": RELIABILITY, "report": report}
+card = dataclasses.replace(card, fake_below=0.4, real_above=0.6, reliability=RELIABILITY, report=report)
 folder = Detector(version="plain").folder
-bundle.save(model, folder, {**card, "preprocessing": spec.as_dict()})
+bundle.save(model, folder, card)
 candidates.publish(folder, report)
 plain = detectors.register(folder)
 Detector.objects.filter(active=True).update(active=False)

@@ -7,3 +7,8 @@ def body(response):
     for close in response._resource_closers:
         close()
     return content
+
+
+def squeezed(response):
+    """A page as a browser reads it: white space is one blank, and none between tags."""
+    return " ".join(response.content.decode().split()).replace("> <", "><")

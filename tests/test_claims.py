@@ -27,6 +27,7 @@ from classifier.models import (
     claims,
     holders,
 )
+from classifier.models.clock import now_everywhere
 from classifier.registry import detectors
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db]
@@ -332,3 +333,26 @@ def test_workers_at_the_same_moment_never_get_the_same_row():
     assert all(sorted(names) == sorted(set(names)) for names in parts)
     together = [name for names in parts for name in names]
     assert len(together) == len(set(together)) == 24
+
+
+def test_a_clock_that_goes_back_holds_nothing_up():
+    """Rows that were told to wait, and claims that were made, by a clock that was an hour ahead."""
+    later = timezone.now() + timedelta(hours=1)
+    waits, held = waiting("alice", "a.jpg"), waiting("alice", "b.jpg")
+    Image.objects.filter(pk=waits.pk).update(not_before=later)
+    claimed(held)
+    Image.objects.filter(pk=held.pk).update(claimed_at=later, holder="another/machine:1:1")
+    assert Image.objects.release_stale() == 1
+    assert sorted(name for batch in batches() for name in batch) == ["a.jpg", "b.jpg"]
+
+
+def test_a_machine_whose_clock_is_ahead_takes_nobodys_claim(monkeypatch):
+    """All go by the clock of the database. SQLite has none of its own, and all its processes are on one machine."""
+    if connection.vendor == "sqlite":
+        pytest.skip("on PostgreSQL only")
+    held = claimed(waiting("alice", "a.jpg"))
+    Image.objects.filter(pk=held.pk).update(holder="another/machine:1:1")
+    ahead = timezone.now() + timedelta(hours=1)
+    monkeypatch.setattr("django.utils.timezone.now", lambda: ahead)
+    assert Image.objects.release_stale() == 0
+    assert abs(now_everywhere() - ahead) > timedelta(minutes=50)

@@ -234,16 +234,20 @@ def test_the_architecture_suits_the_size_of_the_pictures(sides, wanted):
 @pytest.mark.keras
 def test_what_is_fitted_in_closed_form_begins_from_what_is_shipped_unless_told_otherwise(tmp_path):
     from classifier.detector.data import manifest
+    from classifier.detector.training.batches import Config
     from classifier.worker import candidates
 
     manifest.write([manifest.Row("a.jpg", "REAL", "x", width="640", height="480")], tmp_path / "m.csv")
-    chosen = {"start": "", "epochs": 3}
-    config = candidates.configured(tmp_path / "m.csv", "", "mine", chosen)
+
+    def configured(architecture, start=""):
+        return candidates.configured(tmp_path / "m.csv", Config(architecture, "mine", start=start, epochs=3))
+
+    config = configured("")
     assert config.architecture == "vit" and config.start.endswith("shipped/encoders/clip-vit-b16-8.npz")
-    config = candidates.configured(tmp_path / "m.csv", "fusion", "mine", chosen)
+    config = configured("fusion")
     assert config.start.endswith("model.keras") and "fusion-" in config.start
-    assert candidates.configured(tmp_path / "m.csv", "", "mine", {**chosen, "start": "a.tflite"}).start == "a.tflite"
-    assert candidates.configured(tmp_path / "m.csv", "patch", "mine", chosen).start == ""
+    assert configured("", start="a.tflite").start == "a.tflite"
+    assert configured("patch").start == ""
 
 
 @pytest.mark.keras

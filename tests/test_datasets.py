@@ -168,5 +168,5 @@ def test_the_command_prints_the_version_and_how_to_train_on_it(labelled, capsys)
     labelled(0, 12)
     call_command("freeze_dataset", "--note", "by command")
     out = capsys.readouterr().out
-    assert "dataset 1: 12 images" in out and "manage.py train --manifest" in out
+    assert "dataset 1: 12 images" in out and "manage.py train --dataset 1" in out
     assert json.loads(json.dumps(DatasetVersion.objects.get().summary))["images"] == 12

@@ -14,6 +14,7 @@ from django.db import connection
 
 from classifier.detector.data import collection
 from classifier.detector.errors import DatasetError
+from classifier.intake import unpacking
 from classifier.labelling import imports
 from classifier.models import Image, ImportBatch, Label
 from tests.pictures import jpeg
@@ -137,7 +138,7 @@ def test_nothing_is_read_or_decoded_while_the_database_is_locked(staff, monkeypa
         return call
 
     monkeypatch.setattr(collection.Archive, "read", watched("read", collection.Archive.read))
-    monkeypatch.setattr(imports, "verify", watched("decode", imports.verify))
+    monkeypatch.setattr(unpacking, "verify", watched("decode", unpacking.verify))
     monkeypatch.setattr(FileSystemStorage, "save", watched("store", FileSystemStorage.save))
     assert imports.step(batch.pk)
     assert seen == [(name, False, n, n) for n in range(4) for name in ("read", "decode", "store")]
@@ -145,14 +146,14 @@ def test_nothing_is_read_or_decoded_while_the_database_is_locked(staff, monkeypa
 
 def test_an_import_cancelled_in_the_middle_leaves_no_half_picture(staff, monkeypatch, settings):
     batch = imports.start(staff, "CC0", archive=ContentFile(packed({f"REAL/x/{n}.jpg": jpeg(n) for n in range(4)})))
-    real = imports.verify
+    real = unpacking.verify
 
     def cancelling(*args):
         if Image.objects.count() == 2:
             imports.cancel(ImportBatch.objects.get())
         return real(*args)
 
-    monkeypatch.setattr(imports, "verify", cancelling)
+    monkeypatch.setattr(unpacking, "verify", cancelling)
     assert imports.step()
     batch.refresh_from_db()
     assert (batch.state, batch.cursor, Image.objects.count(), Label.objects.count()) == ("cancelled", 2, 2, 2)

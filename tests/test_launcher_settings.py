@@ -48,6 +48,7 @@ def unusual(folder):
         "SIGNUP": "invited",
         "STAFF_SECOND_FACTOR": "true",
         "RETENTION_DAYS": "30",
+        "AUDIT_DAYS": "30",
         "SHARE_DAYS": "3",
         "AUDIT_SHARE": "0.5",
         "REVIEW_ORDER": "uncertain,disputed",
@@ -61,6 +62,8 @@ def unusual(folder):
         "MAX_ATTEMPTS": "2",
         "SWEEP_SECONDS": "1",
         "LOG_FORMAT": "json",
+        "METRICS_TOKEN": "long-and-random",
+        "METRICS_FROM": "10.0.0.0/8",
         "ERROR_MAIL": "operator@example.org",
         "SENTRY_DSN": "http://key@127.0.0.1:9/1",
     }

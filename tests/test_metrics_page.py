@@ -5,10 +5,11 @@ import re
 import pytest
 
 from classifier.models import Detector
+from tests.responses import squeezed
 
 
 def test_the_three_figures_of_the_original_project_and_the_sources(as_alice, detector):
-    page = as_alice.get("/metrics/").content.decode()
+    page = squeezed(as_alice.get("/metrics/"))
     report = detector.card["report"]
     for name in ("accuracy", "precision", "recall"):
         assert f"{round(report['overall'][name] * 100)}%" in page
@@ -133,3 +134,18 @@ def test_a_report_without_those_figures_has_no_such_sentences(client, detector):
     Detector.objects.update(card={**detector.card, "report": {**report, "decided": {"share": 0.5, "accuracy": 0.6}}})
     page = client.get("/metrics/")
     assert page.status_code == 200 and "In plain words" not in page.content.decode()
+
+
+def test_two_pictures_of_a_hundred_dots_say_the_same_as_the_sentences(client, detector):
+    figures = detector.card["report"]["headline"]["decided"]
+    first = squeezed(client.get("/metrics/")).split("For experts")[0]
+    assert first.count('<svg class="hundred" ') == 2 and "Of 100 AI-generated pictures" in first
+    for kind, other, key in (("REAL", "FAKE", "real_called_fake"), ("FAKE", "REAL", "fake_called_real")):
+        drawn = first.split('<svg class="hundred" ')[1 if kind == "REAL" else 2].split("</svg>")[0]
+        assert drawn.count(f'class="part {other} wrong"') == round(100 * figures[key])
+        assert drawn.count('class="part') == 100
+
+
+def test_wide_tables_scroll_and_can_be_reached_by_keyboard(client, detector):
+    page = squeezed(client.get("/metrics/"))
+    assert page.count("<table") == page.count('<div class="scroll" tabindex="0" role="region" aria-label="') > 3

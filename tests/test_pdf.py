@@ -69,6 +69,12 @@ def test_when_the_file_decides_the_networks_score_is_a_second_opinion(judged):
     assert size_of["Signed by"] > size_of["Second opinion"]
 
 
+def test_what_a_person_said_stands_in_the_report(judged):
+    judged.label = "REAL"
+    text = " ".join(page_of(as_pdf(judged, True, "Because.")).extract_text().split())
+    assert "A person here who looked at it says that it is a real photograph." in text
+
+
 def test_a_missing_preview_is_left_out(judged):
     judged.display.storage.delete(judged.display.name)
     assert not page_of(as_pdf(judged, True, "Because.")).images

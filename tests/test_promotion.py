@@ -149,7 +149,7 @@ def test_two_detectors_side_by_side_with_the_verdicts_that_change(as_staff, vers
         for name in first.scores
         if gate.outcome(detector, first.scores[name]) != gate.outcome(strict, second.scores[name])
     }
-    assert {row["sha256"] for row in changed} == expected
+    assert {row.sha256 for row in changed} == expected
     assert "Balanced accuracy" in page.content.decode()
     for bad in ({}, {"dataset": "x"}, {"dataset": 99, "a": "nobody", "b": "strict"}, {"dataset": 1, "a": "nobody"}):
         assert as_staff.get(url, bad).status_code == 200

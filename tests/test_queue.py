@@ -141,7 +141,7 @@ def test_a_missing_file_fails_with_a_sentence_and_the_others_go_on(three):
     three[1].original.storage.delete(three[1].original.name)
     tasks.classify_pending()
     three[1].refresh_from_db()
-    assert three[1].state == State.FAILED and "the stored file is missing" in three[1].error
+    assert three[1].state == State.FAILED and "The stored file of this picture is lost" in three[1].error
     assert Verdict.objects.count() == 2
 
 

@@ -7,8 +7,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from classifier.intake import quotas, submitting
-from classifier.models import Allowance, Image, Received
+from classifier.models import Allowance, Batch, Image, Received
+from tests.api import Caller, problem
 from tests.pictures import jpeg
+from tests.test_batches import packed
 from tests.test_upload import messages_of
 
 
@@ -32,9 +34,26 @@ def test_uploads_of_an_hour_are_limited_and_the_page_says_how_many_are_left(uplo
 @pytest.mark.postgres
 def test_of_many_files_those_that_fit_are_stored_and_each_other_one_has_its_sentence(upload, as_alice, settings):
     settings.UPLOADS_PER_HOUR = 2
-    assert upload(*((f"{n}.jpg", jpeg(n)) for n in range(4))).url == "/history/"
+    response = upload(*((f"{n}.jpg", jpeg(n)) for n in range(4)))
     assert Image.objects.count() == 2
-    assert [sentence[:6] for sentence in messages_of(as_alice.get("/history/"))] == ["2.jpg:", "3.jpg:"]
+    batch = Batch.objects.get()
+    assert [(item.name, "the limit is 2" in item.error) for item in batch.refusals] == [
+        ("2.jpg", True),
+        ("3.jpg", True),
+    ]
+    assert "2 accepted, 2 refused: show" in as_alice.get(response.url).content.decode()
+
+
+def test_a_folder_or_zip_that_there_is_no_room_for_is_not_begun_with(upload, as_alice, settings):
+    settings.UPLOADS_PER_HOUR = 2
+    answer = as_alice.post("/batches/start/", {"expected": "3"})
+    assert "3 files; you may upload 2 more within this hour" in answer.json()["errors"][0]
+    archive = packed({f"{n}.jpg": jpeg(n) for n in range(3)})
+    said = messages_of(upload(("x.zip", archive), follow=True))
+    assert "x.zip: These are 3 files; you may upload 2 more" in said[0]
+    answer = as_alice.post("/batches/zip/", {"images": SimpleUploadedFile("x.zip", archive)})
+    assert answer.status_code == 400 and "3 files" in answer.json()["errors"][0]
+    assert not Batch.objects.exists()
 
 
 def test_an_hour_later_there_is_room_again_but_deleting_makes_none(upload, as_alice, settings):
@@ -103,3 +122,12 @@ def test_an_upload_for_which_there_is_no_room_is_refused_unread(as_alice, alice,
     assert as_alice.post("/", data).url == "/"
     answer = as_alice.post("/", data, headers={"X-Requested-With": "XMLHttpRequest"}).json()
     assert "the limit is 1" in answer["errors"][0]
+
+
+def test_the_programming_interface_keeps_to_it_too(alice, settings):
+    settings.UPLOADS_PER_HOUR = 1
+    calls = Caller(alice)
+    said = calls.upload(("a.jpg", jpeg(1)), ("b.jpg", jpeg(2))).json()
+    assert len(said["images"]) == 1
+    assert (said["refused"][0]["name"], said["refused"][0]["code"]) == ("b.jpg", "quota")
+    assert "the limit is 1" in problem(calls.upload(("c.jpg", jpeg(3))), 403, "quota")["detail"]

@@ -134,7 +134,7 @@ def test_a_changed_card_reaches_the_row_and_the_running_worker(detector, setting
     shutil.copytree(detector.folder, tmp_path / "shipped" / detector.version)
     settings.SHIPPED_DETECTORS = tmp_path / "shipped"
     before = loop.load(detector)
-    detectors.revise(detector.folder, fake_below=0.11, largest_jump=0.5)
+    detectors.revise(detector, fake_below=0.11, largest_jump=0.5)
     detector.refresh_from_db()
     after = loop.load(detector)
     assert detector.card["fake_below"] == after.card.fake_below == 0.11 and after.card.largest_jump == 0.5

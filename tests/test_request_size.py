@@ -5,6 +5,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploaded
 from django.test import Client
 
 from classifier.models import Image
+from tests.api import Caller, problem
 from tests.pictures import jpeg
 
 
@@ -60,3 +61,14 @@ def test_what_a_refused_request_still_sends_is_discarded_up_to_the_size_of_one_f
 @pytest.mark.parametrize("length", ["", "²", "-5", "abc"])
 def test_an_odd_length_is_no_server_error(client, db, length):
     assert client.post("/", {}, CONTENT_LENGTH=length).status_code in (302, 400, 413)
+
+
+def test_a_token_brings_more_than_a_stranger(alice):
+    """The programming interface asks who sends a body before anything reads it."""
+    problem(Caller(alice).post("images", {"images": big()}), 415, "refused")
+    problem(Caller(alice, secret="wrong").post("images", {"images": big()}), 401, "token")
+    assert Client().post("/api/v1/images", {"images": big()}).status_code == 413
+
+
+def test_a_wrong_token_writes_nothing_to_the_disk(alice, no_file_is_written):
+    problem(Caller(alice, secret="wrong").post("images", {"images": big()}), 401, "token")

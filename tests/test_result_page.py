@@ -6,6 +6,10 @@ import pytest
 from django.urls import reverse
 
 from classifier.models import Detector, Image, State, Verdict
+from tests import factories
+from tests.pictures import encoded, jpeg, photo
+from tests.provenance import files
+from tests.responses import body, squeezed
 
 SENTENCES = {
     "REAL": "Looks like a photograph.",
@@ -74,7 +78,7 @@ def test_the_number_never_claims_certainty(picture, detector, as_alice, fake, wo
 
 def test_an_inconclusive_verdict_says_where_it_leans_and_what_to_do_next(picture, detector, as_alice):
     give_verdict(picture, "INCONCLUSIVE", 0.32, reason="between")
-    page = unescape(as_alice.get(picture.get_absolute_url()).content.decode())
+    page = unescape(squeezed(as_alice.get(picture.get_absolute_url())))
     assert "Leans towards AI-generated" in page and "were AI-generated (n =" in page
     give_verdict(picture, "INCONCLUSIVE", 0.49, reason="between")
     assert "Leans towards" not in as_alice.get(picture.get_absolute_url()).content.decode(), "49 of 100"
@@ -91,7 +95,7 @@ def test_a_picture_that_can_not_be_judged_gets_no_number_and_no_leaning(picture,
 
 def test_everything_but_the_answer_folds_under_how_we_know(picture, detector, as_alice):
     give_verdict(picture, "REAL", 0.91, stability={"JPEG 85": 0.88})
-    page = as_alice.get(picture.get_absolute_url()).content.decode()
+    page = squeezed(as_alice.get(picture.get_absolute_url()))
     answer, folded = page.split('<details class="know mt-4"><summary>How we know</summary>')
     folded, after = folded.split("</details>", 1)
     for wanted in ("Score 0.91", "JPEG 85", detector.version, "in 42 ms", "How it was measured"):
@@ -119,8 +123,6 @@ def test_a_waiting_image_says_its_place_and_polls(picture, as_alice):
 
 
 def test_the_place_in_the_queue_counts_everybody(picture, upload, as_bob):
-    from tests.pictures import jpeg
-
     later = upload(("b.jpg", jpeg(9)), client=as_bob)
     assert "2nd in the queue." in as_bob.get(later.url).content.decode()
 
@@ -181,7 +183,7 @@ def test_the_measured_figure_beside_the_verdict_is_the_strict_one(classified, as
 
 def test_all_of_the_page_arrives_with_the_verdict(classified, as_alice):
     response = as_alice.get(reverse("image_status", args=[classified.uuid]), {"seen": "waiting-1"})
-    arrived = response.content.decode()
+    arrived = squeezed(response)
     names = ("dispute", "again", "share", "consent", "delete", "original")
     wanted = [reverse(f"image_{name}", args=[classified.uuid]) for name in names]
     wanted += [reverse("report_pdf", args=[classified.uuid]), "csrfmiddlewaretoken"]
@@ -199,3 +201,103 @@ def test_title_and_favicon_say_the_verdict(classified, as_alice):
 def test_the_title_of_a_waiting_image_says_so(picture, as_alice):
     page = as_alice.get(picture.get_absolute_url()).content.decode()
     assert "<title>Waiting…: holiday.jpg" in page and "logo.svg" in page
+
+
+# --- What a person said
+
+
+@pytest.mark.parametrize(
+    ("label", "outcome", "words"),
+    [
+        ("REAL", "FAKE", "that it is a real photograph. The automatic verdict was another: AI-generated."),
+        ("FAKE", "FAKE", "that it is AI-generated. The automatic verdict is the same."),
+        ("REAL", "INCONCLUSIVE", "that it is a real photograph. The automatic verdict was inconclusive."),
+    ],
+)
+def test_what_a_person_said_is_the_headline_and_stands_beside_the_verdict(
+    picture, detector, as_alice, label, outcome, words
+):
+    give_verdict(picture, outcome, 0.4)
+    Image.objects.update(label=label)
+    page = squeezed(as_alice.get(picture.get_absolute_url()))
+    title = {"REAL": "Real photograph", "FAKE": "AI-generated"}[label]
+    assert f"<title>{title} (says a person): holiday.jpg" in page and f"favicon-{label.lower()}.svg" in page
+    assert f"A person here who looked at it says {words}" in page
+    places = [
+        page.index(part) for part in (f'human {label}">', words, "The automatic verdict</h2>", "verdict-word second")
+    ]
+    assert places == sorted(places)
+    cards = squeezed(as_alice.get("/history/"))
+    assert f'class="chip human {label}"' in cards
+
+
+def test_an_imported_picture_has_its_label_from_its_collection(picture, detector, as_alice):
+    give_verdict(picture, "REAL", 0.9)
+    Image.objects.update(label="REAL", source="holiday-photos")
+    page = squeezed(as_alice.get(picture.get_absolute_url()))
+    assert "The collection it came with says that it is a real photograph" in page and "says a collection" in page
+
+
+def test_a_picture_that_nobody_can_tell_keeps_its_verdict_as_the_headline(picture, detector, as_alice):
+    give_verdict(picture, "FAKE", 0.1)
+    Image.objects.update(label="UNUSABLE")
+    page = squeezed(as_alice.get(picture.get_absolute_url()))
+    assert "<title>AI-generated: " in page and "could not say what it is" in page and "second" not in page
+
+
+def test_proof_is_not_called_a_hint_and_a_declaration_is(upload, as_alice, alice):
+    upload(("castle.png", files.png(image=photo(200, 160), parameters=files.SETTINGS)))
+    image = factories.judged(Image.objects.get(owner=alice))
+    page = squeezed(as_alice.get(image.get_absolute_url()))
+    assert "A hint, not proof: whoever has the file" in page and "Proven is" not in page
+    image.evidence.update(strength="proves")
+    page = squeezed(as_alice.get(image.get_absolute_url()))
+    assert "Proven is who signed it" in page
+    assert "hint, not proof" not in page.split("<footer")[0]
+
+
+# --- Pictures fit for the screen
+
+
+def test_a_phone_gets_a_smaller_copy_which_only_its_owner_sees(upload, as_alice, as_bob, alice):
+    upload(("wide.jpg", encoded(photo(1400, 900), "JPEG")))
+    image = factories.judged(Image.objects.get(owner=alice))
+    address = reverse("image_screen", args=[image.uuid])
+    page = squeezed(as_alice.get(image.get_absolute_url()))
+    assert f'<source media="(max-width: 575px), (max-resolution: 1.4dppx)" srcset="{address}">' in page
+    assert 'class="large"' in page and 'loading="lazy"' in page
+    small = body(as_alice.get(address))
+    assert len(small) < len(body(as_alice.get(reverse("image_display", args=[image.uuid]))))
+    assert as_bob.get(address).status_code == 404
+
+
+def test_a_small_picture_has_no_second_copy(classified, as_alice):
+    page = as_alice.get(classified.get_absolute_url()).content.decode()
+    assert "<source" not in page and 'class="large"' not in page
+    assert as_alice.get(reverse("image_screen", args=[classified.uuid])).status_code == 404
+
+
+@pytest.mark.keras
+def test_the_worker_makes_the_smaller_copy_once_and_it_goes_with_the_image(
+    upload, tiny, as_alice, alice, settings, django_capture_on_commit_callbacks
+):
+    from PIL import Image as Picture
+
+    from classifier.worker.loop import classify_waiting
+
+    upload(("wide.jpg", encoded(photo(2000, 1200), "JPEG")), ("small.jpg", jpeg(5, 300, 200)))
+    with django_capture_on_commit_callbacks(execute=True):
+        assert classify_waiting(8) == 2
+    wide, small = Image.objects.get(name="wide.jpg"), Image.objects.get(name="small.jpg")
+    assert not small.screen
+    with wide.screen.open("rb") as file, Picture.open(file) as copy:
+        assert copy.size == (960, 576) and not copy.getexif()
+    before = wide.screen.name
+    as_alice.post(reverse("image_again", args=[wide.uuid]))
+    with django_capture_on_commit_callbacks(execute=True):
+        classify_waiting(8)
+    wide.refresh_from_db()
+    assert wide.screen.name != before and not wide.screen.storage.exists(before)
+    with django_capture_on_commit_callbacks(execute=True):
+        Image.objects.all().delete()
+    assert not [path for path in settings.MEDIA_ROOT.rglob("*.jpg") if path.is_file()]

@@ -1,5 +1,6 @@
 """The upload page, with good files and with every kind of bad one."""
 
+import errno
 import io
 import threading
 import zipfile
@@ -7,15 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from django.core.files.storage import FileSystemStorage
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection
+from django.db import OperationalError, connection
 from django.http.request import UnreadablePostError
 from django.test import RequestFactory
 from PIL import Image as Picture
 
 from classifier.intake.checks import clean_name
 from classifier.intake.submitting import CheckedFile, submit_images
-from classifier.models import Image, State
+from classifier.models import Batch, Image, State
 from tests.pictures import encoded, jpeg, photo
 
 
@@ -56,10 +58,12 @@ def test_original_bytes_are_kept_unchanged(upload):
 @pytest.mark.postgres
 def test_one_bad_file_never_spoils_the_others(upload, as_alice):
     response = upload(("a.jpg", jpeg(1)), ("broken.jpg", b"text"), ("b.jpg", jpeg(2)), ("empty.png", b""))
-    assert response.url == "/history/"
+    batch = Batch.objects.get()
+    assert response.url == batch.get_absolute_url()
     assert sorted(Image.objects.values_list("name", flat=True)) == ["a.jpg", "b.jpg"]
-    sentences = messages_of(as_alice.get("/history/"))
-    assert [sentence.split(":")[0] for sentence in sentences] == ["broken.jpg", "empty.png"]
+    assert [item.name for item in batch.refusals] == ["broken.jpg", "empty.png"]
+    page = as_alice.get(response.url).content.decode()
+    assert "2 accepted, 2 refused: show" in page and "it is not an image" in page and "the file is empty" in page
 
 
 def test_only_bad_files_show_the_form_again_with_a_sentence_each(upload):
@@ -107,9 +111,9 @@ def test_a_file_that_another_request_stored_meanwhile_is_found(alice, monkeypatc
 
 def test_too_many_files_accepts_the_first_ones_and_names_the_rest(upload, settings, as_alice):
     settings.MAX_FILES = 2
-    upload(*((f"{number}.jpg", jpeg(number)) for number in range(4)))
+    response = upload(*((f"{number}.jpg", jpeg(number)) for number in range(4)))
     assert Image.objects.count() == 2
-    assert "You chose 4 files; at most 2" in messages_of(as_alice.get("/history/"))[0]
+    assert "You chose 4 files; at most 2" in as_alice.get(response.url).content.decode()
 
 
 def test_a_file_over_the_size_limit_is_refused_with_both_sizes(upload, settings):
@@ -158,9 +162,10 @@ def test_an_expired_form_is_explained(alice):
 
 
 def test_a_script_gets_the_address_and_the_messages_stay(upload, as_alice):
-    response = upload(("a.jpg", jpeg(1)), ("x.jpg", b"x"), headers={"X-Requested-With": "XMLHttpRequest"})
+    upload(("a.jpg", jpeg(1)))
+    response = upload(("renamed.jpg", jpeg(1)), headers={"X-Requested-With": "XMLHttpRequest"})
     assert response.json() == {"location": Image.objects.get().get_absolute_url()}
-    assert "x.jpg" in messages_of(as_alice.get(response.json()["location"]))[0]
+    assert "a.jpg before" in messages_of(as_alice.get(response.json()["location"]))[0]
 
 
 def test_a_script_gets_the_errors(upload):
@@ -357,3 +362,35 @@ def test_the_same_file_posted_in_two_threads_makes_one_row(alice):
     [thread.join() for thread in threads]
     assert Image.objects.count() == 1
     assert results[0].image == results[1].image
+
+
+def test_a_full_disk_is_said_and_what_was_stored_before_stays_accepted(upload, as_alice, monkeypatch, settings):
+    real = FileSystemStorage._save
+
+    def full(self, name, content):
+        if Image.objects.exists():
+            real(self, name, content)  # in part, maybe
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(self, name, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FileSystemStorage, "_save", full)
+        said = messages_of(upload(("a.jpg", jpeg(1)), ("b.jpg", jpeg(2)), ("c.jpg", jpeg(3)), follow=True))
+        assert said == [
+            "The disk is full; b.jpg and what came after it was not stored. Please try again in a few minutes."
+        ]
+        said = messages_of(upload(("b.jpg", jpeg(2)), follow=True))
+        assert said == ["The disk is full; b.jpg was not stored. Please try again in a few minutes."]
+    assert [image.name for image in Image.objects.all()] == ["a.jpg"]
+    assert len([path for path in settings.MEDIA_ROOT.rglob("*") if path.is_file()]) == 1, "no part of a file is left"
+    upload(("b.jpg", jpeg(2)))
+    assert Image.objects.count() == 2
+
+
+def test_a_database_that_does_not_answer_is_no_error_page(upload, as_alice, monkeypatch):
+    def away(*rest, **options):
+        raise OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr("classifier.views.home.UploadForm", away)
+    answer = as_alice.get("/")
+    assert answer.status_code == 503 and "The database does not answer" in answer.content.decode()

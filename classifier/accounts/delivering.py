@@ -19,12 +19,12 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Min
-from django.utils import timezone
 
 from classifier import wakeups
 from classifier.accounts import hooks, public_address
 from classifier.accounts.public_address import Refused, Target
 from classifier.models import Delivery, JobState, Webhook
+from classifier.models.clock import now_everywhere
 from classifier.models.webhooks import TRIES
 
 logger = logging.getLogger(__name__)
@@ -145,7 +145,7 @@ def _cut(line: socket.socket, late: threading.Event) -> None:
 
 def _settle(delivery: Delivery, came: Came) -> bool:
     """Write down what a try came to. False when it did not arrive."""
-    now = timezone.now()
+    now = now_everywhere()
     tried = [*delivery.tried, {"at": now.isoformat(), **vars(came)}][-20:]
     left = max(0, delivery.left - 1)
     if not came.error:

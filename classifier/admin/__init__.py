@@ -4,6 +4,7 @@ from django.contrib import admin
 
 from classifier.admin import (
     allowances,
+    audit,
     datasets,
     detectors,
     disputes,
@@ -11,11 +12,13 @@ from classifier.admin import (
     imports,
     overview,
     second_factors,
+    start,
     training,
 )
 
 __all__ = [
     "allowances",
+    "audit",
     "datasets",
     "detectors",
     "disputes",
@@ -23,6 +26,7 @@ __all__ = [
     "imports",
     "overview",
     "second_factors",
+    "start",
     "training",
 ]
 

@@ -11,10 +11,11 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from classifier.accounts import trail
 from classifier.admin.lists import Quick
 from classifier.detector.errors import DatasetError
 from classifier.learning import versions
-from classifier.models import DatasetVersion
+from classifier.models import Act, DatasetVersion
 
 
 def _classes(counts: dict[str, int]) -> str:
@@ -95,5 +96,6 @@ class DatasetVersionAdmin(Quick):
         except DatasetError as error:
             messages.error(request, error.sentence)
         else:
+            trail.did(request, Act.ADDED, version.pk, str(version))
             messages.success(request, f"Dataset {version.number} is frozen: {version.summary['images']} images.")
         return redirect(reverse("admin:classifier_datasetversion_changelist"))

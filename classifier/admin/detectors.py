@@ -1,5 +1,7 @@
 """Detectors: what each is worth, compared on the same images, promoted through a gate, rolled back, logged."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, cast
 
 from django.contrib import admin, messages
@@ -9,10 +11,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path, reverse
 
+from classifier.accounts import trail
 from classifier.admin.lists import OfImages, Quick, ReadOnly
 from classifier.detector.errors import DetectorError
 from classifier.learning import gate, runs, versions
-from classifier.models import DatasetVersion, Detector, Image, Measurement, Promotion, RegressionCase, Rescoring, Viewer
+from classifier.models import Act, DatasetVersion, Detector, Image, Measurement, Promotion, RegressionCase, Rescoring
 from classifier.views.metrics import plots_of
 
 
@@ -79,7 +82,7 @@ class DetectorAdmin(ReadOnly):
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
         detector = self.get_object(request, object_id)
-        return super().change_view(request, object_id, extra_context=_page(detector, request.user) if detector else {})
+        return super().change_view(request, object_id, extra_context=_page(detector, request) if detector else {})
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
@@ -105,6 +108,7 @@ class DetectorAdmin(ReadOnly):
             except DetectorError as error:
                 messages.error(request, error.sentence)
             else:
+                trail.did(request, Act.PROMOTED, candidate.pk, str(candidate))
                 messages.success(request, f"{candidate} is active; workers use it from their next batch on.")
             return redirect(reverse("admin:classifier_detector_change", args=[pk]))
         dataset = DatasetVersion.objects.first()
@@ -145,6 +149,7 @@ class DetectorAdmin(ReadOnly):
         except DetectorError as error:
             messages.error(request, error.sentence)
         else:
+            trail.did(request, Act.ROLLED_BACK, entry.detector_id, str(entry.detector))
             messages.success(request, f"Rolled back: {entry.detector} is active again, {entry.before} no longer.")
         return redirect(reverse("admin:classifier_detector_changelist"))
 
@@ -165,8 +170,8 @@ class DetectorAdmin(ReadOnly):
         if dataset and all(pair):
             labels = {row.sha256: row.label for row in versions.rows_of(dataset)}
             compared = gate.compare(pair[0], pair[1], labels)  # type: ignore[arg-type]
-            shown = compared.changed[:100]
-            context |= {"pair": pair, "compared": compared, "shown": _with_images(shown, request.user)}
+            shown = [asdict(row) for row in compared.changed[:100]]
+            context |= {"pair": pair, "compared": compared, "shown": _with_images(shown, request)}
         return render(request, "admin/classifier/detector/compare.html", context)
 
 
@@ -180,7 +185,7 @@ def _require(request: HttpRequest, post: bool = False) -> None:
         raise PermissionDenied
 
 
-def _page(detector: Detector, viewer: Viewer) -> dict[str, Any]:
+def _page(detector: Detector, request: HttpRequest) -> dict[str, object]:
     rows = list(detector.measurements.filter(state="done").select_related("dataset").order_by("-dataset__number"))
     labels = {}
     for row in rows[:1]:
@@ -197,7 +202,7 @@ def _page(detector: Detector, viewer: Viewer) -> dict[str, Any]:
         "plots": plots_of(detector),
         "measurement": measurement,
         "report": measurement.report if measurement else detector.card.get("report", {}),
-        "failures": _with_images(measurement.report.get("failures", []), viewer) if measurement else [],
+        "failures": _with_images(measurement.report.get("failures", []), request) if measurement else [],
         "threshold_scores": scores,
         "table": gate.costs(scores),
         "pending": detector.measurements.filter(state__in=["waiting", "running"]).first(),
@@ -206,8 +211,10 @@ def _page(detector: Detector, viewer: Viewer) -> dict[str, Any]:
     }
 
 
-def _with_images(rows: list[dict[str, Any]], viewer: Viewer) -> list[dict[str, Any]]:
+def _with_images(rows: Sequence[Mapping[str, object]], request: HttpRequest) -> list[dict[str, object]]:
     """Each row with the image that this member of staff may see, if there is one still."""
-    images = Image.objects.visible_to(viewer).reviewable().filter(sha256__in=[row["sha256"] for row in rows])
+    seen = Image.objects.visible_to(request.user).reviewable()
+    images = list(seen.filter(sha256__in=[row["sha256"] for row in rows]))
+    trail.saw(request, images)
     known = {image.sha256: image for image in images}
-    return [{**row, "image": known.get(row["sha256"])} for row in rows]
+    return [{**row, "image": known.get(str(row["sha256"]))} for row in rows]

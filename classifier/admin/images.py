@@ -13,12 +13,14 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from classifier.admin.lists import Quick
+from classifier.accounts import trail
+from classifier.admin.lists import OfImages, Quick
 from classifier.admin.review import review
 from classifier.forms.saying import RelabelForm
 from classifier.labelling import ground_truth
 from classifier.learning import gate
 from classifier.models import (
+    Act,
     Dispute,
     Evidence,
     GroundTruth,
@@ -92,7 +94,7 @@ class Disagreement(admin.SimpleListFilter):
 
 
 @admin.register(Image)
-class ImageAdmin(Quick):
+class ImageAdmin(OfImages, Quick):
     list_display = ("picture", "name", "owner", "outcome", "rounded", "label", "consent", "state", "created_at")
     list_display_links = ("picture", "name")
     list_filter = (
@@ -133,6 +135,10 @@ class ImageAdmin(Quick):
         ),
     )
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Image]:
+        """Not those of guests, which staff never see."""
+        return super().get_queryset(request).filter(guest="")
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         return [name for _, options in self.fieldsets for name in options["fields"]]
 
@@ -144,7 +150,9 @@ class ImageAdmin(Quick):
         if not image.thumbnail or not image.reviewable:
             return "private" if image.thumbnail else "–"
         return format_html(
-            '<img class="thumb" src="{}" alt="" loading="lazy">', reverse("image_thumbnail", args=[image.uuid])
+            '<img class="thumb" src="{}" alt="{}" loading="lazy">',
+            reverse("image_thumbnail", args=[image.uuid]),
+            image.name,
         )
 
     @admin.display(description="Picture")
@@ -189,6 +197,7 @@ class ImageAdmin(Quick):
     def keep_right(self, request: HttpRequest, queryset: QuerySet[Image]) -> None:
         """Each chosen labelled image becomes a case that detectors to come must not get wrong, under its file name."""
         count = gate.add_cases(cast(ImageQuerySet, queryset), cast(User, request.user))
+        trail.did(request, Act.ADDED, said="regression cases")
         left_out = queryset.count() - count
         said = f"{count} regression case{pluralize(count)}; give them names that say why."
         if left_out:
@@ -219,17 +228,21 @@ class ImageAdmin(Quick):
             new = GroundTruth(form.cleaned_data["label"])
             count = ground_truth.label_images(images, cast(User, request.user), new, form.cleaned_data["reason"])
             messages.success(request, f"{count} image{pluralize(count)} relabelled as {new.label}.")
+            trail.saw(request, images.values_list("pk", flat=True))
+            trail.did(request, Act.LABELLED, said=new)
             return redirect(
                 reverse("admin:classifier_image_change", args=[ids[0]])
                 if len(ids) == 1
                 else reverse("admin:classifier_image_changelist")
             )
+        shown = list(images.select_related("verdict")[:50])
+        trail.saw(request, shown)
         context = {
             **self.admin_site.each_context(request),
             "title": "Relabel",
             "opts": self.model._meta,
             "form": form,
-            "images": images.select_related("verdict")[:50],
+            "images": shown,
             "count": images.count(),
             "counts": _counts(images),
             "ids": ",".join(map(str, ids)),  # what this page showed, whatever another tab chooses meanwhile

@@ -13,10 +13,11 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from classifier.accounts import trail
 from classifier.admin.lists import Quick
 from classifier.detector.errors import DatasetError
 from classifier.labelling import imports
-from classifier.models import ImportBatch
+from classifier.models import Act, ImportBatch
 
 
 class ImportForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -101,6 +102,7 @@ class ImportBatchAdmin(Quick):
         obj.pk, obj.progress = stored.pk, stored.progress
 
     def response_add(self, request: HttpRequest, obj: ImportBatch, post_url_continue: Any = None) -> HttpResponse:
+        trail.did(request, Act.IMPORTED, obj.pk)
         messages.success(request, f"{obj.progress['total']:,} pictures are being imported.")
         return redirect(reverse("admin:classifier_importbatch_change", args=[obj.pk]))
 
@@ -113,5 +115,6 @@ class ImportBatchAdmin(Quick):
             raise PermissionDenied
         batch = get_object_or_404(ImportBatch, pk=pk)
         cancelled = imports.cancel(batch)
+        trail.did(request, Act.CANCELLED if cancelled else Act.TRIED, batch.pk)
         messages.info(request, "Cancelled; what was imported stays." if cancelled else "It had ended already.")
         return redirect(reverse("admin:classifier_importbatch_change", args=[pk]))

@@ -11,8 +11,9 @@ from django.template.defaultfilters import pluralize
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 
+from classifier.accounts import trail
 from classifier.labelling import queue
-from classifier.models import Category, DisputeState, GroundTruth, Image
+from classifier.models import Act, Category, DisputeState, GroundTruth, Image
 
 REMEMBERED = 200
 """How many skipped images a session remembers."""
@@ -29,13 +30,15 @@ def review(request: HttpRequest) -> HttpResponse:
         _act(request, by, skipped)
         return redirect(reverse("admin:classifier_image_review"))
     image = queue.next_for_review(by, skipped)
+    near = queue.beside(image) if image else []
+    trail.saw(request, [image, *near] if image else [])
     context = {
         **admin.site.each_context(request),
         "title": "Review",
         "opts": Image._meta,
         "image": image,
         "following": queue.following(by, [*skipped, image.pk]) if image else None,
-        "near": queue.beside(image) if image else [],
+        "near": near,
         "categories": Category.choices,
         "dispute": image.disputes.filter(state=DisputeState.OPEN).first() if image else None,
         "left": queue.waiting(by).count(),
@@ -51,6 +54,8 @@ def _act(request: HttpRequest, by: User, skipped: list[int]) -> None:
         request.session["skipped"] = []
     elif act == "undo":
         image = queue.take_back(by)
+        if image:
+            trail.did(request, Act.TOOK_BACK, image.pk)
         messages.info(
             request, f"{image.name}: your label was taken back." if image else "There is nothing to take back."
         )
@@ -58,6 +63,7 @@ def _act(request: HttpRequest, by: User, skipped: list[int]) -> None:
         image = Image.objects.filter(pk=int(number)).first() if number.isascii() and number.isdigit() else None
         if image and act == "skip":
             queue.release(image)
+            trail.did(request, Act.SKIPPED, image.pk)
             request.session["skipped"] = [*skipped, image.pk][-REMEMBERED:]
         elif image and act in GroundTruth.values:
             _label(request, image, by, GroundTruth(act))
@@ -69,6 +75,8 @@ def _label(request: HttpRequest, image: Image, by: User, new: GroundTruth) -> No
     if not queue.answer(image, by, new, note, category if category in Category.values else "", near):
         messages.error(request, f"{image.name} went to somebody else meanwhile; nothing was changed.")
         return
+    trail.did(request, Act.LABELLED, image.pk, new)
+    trail.saw(request, near)
     image.refresh_from_db()
     said = f"{image.get_outcome_display()} ({image.score:.2f})" if image.score is not None else image.outcome
     together = f" The same for {len(near)} near-duplicate{pluralize(len(near))}." if near else ""

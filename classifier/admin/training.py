@@ -10,10 +10,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path, reverse
 
+from classifier.accounts import trail
 from classifier.admin.lists import Quick, ReadOnly
 from classifier.detector.errors import DetectorError
 from classifier.learning import runs
-from classifier.models import DatasetVersion, Measurement, TrainingRun
+from classifier.models import Act, DatasetVersion, Measurement, TrainingRun
 from classifier.views.access import NOTHING_CHANGED
 
 
@@ -59,11 +60,12 @@ class TrainingRunAdmin(Quick):
         runs.start_training(obj, cast(User, request.user))
 
     def response_add(self, request: HttpRequest, obj: TrainingRun, post_url_continue: Any = None) -> HttpResponse:
+        trail.did(request, Act.ADDED, obj.pk, obj.name)
         return redirect(reverse("admin:classifier_trainingrun_change", args=[obj.pk]))
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
         run = self.get_object(request, object_id)
-        extra = runs.status_of(run) if run else {}
+        extra = {**runs.status_of(run)} if run else {}
         return super().change_view(request, object_id, extra_context=extra)
 
     def get_urls(self) -> list[URLPattern]:
@@ -87,8 +89,9 @@ class TrainingRunAdmin(Quick):
         if request.method != "POST" or not request.user.has_perm("classifier.add_trainingrun"):
             raise PermissionDenied
         run = get_object_or_404(TrainingRun, pk=pk)
-        said = f"{run} is cancelled." if runs.cancel(run) else f"{run} had ended already."
-        messages.info(request, said)
+        cancelled = runs.cancel(run)
+        trail.did(request, Act.CANCELLED if cancelled else Act.TRIED, run.pk, run.name)
+        messages.info(request, f"{run} is cancelled." if cancelled else f"{run} had ended already.")
         return redirect(reverse("admin:classifier_trainingrun_change", args=[pk]))
 
 

@@ -75,7 +75,7 @@ def upload(request: Caller, wait: Wait = 0.0) -> Status[UploadShape]:
     files = sending.files_of(request, "images", settings.MAX_FILES)
     consent = sending.ticked(request, "consent") and settings.REVIEW_SCOPE != "all"
     checked = sending.check(files)
-    over: list[str] = []
+    over: list[submitting.Refused] = []
     submissions = submitting.submit_images(request.user, checked.good, consent, over)
     refused = checked.refused + sending.over_quota(over, none_stored=not submissions)
     numbers = [submission.image.pk for submission in submissions]

@@ -15,9 +15,9 @@ from classifier.api.shapes import RefusedShape
 from classifier.forms.uploading import check_file
 from classifier.intake import quotas
 from classifier.intake.checks import clean_name
-from classifier.intake.submitting import CheckedFile
+from classifier.intake.submitting import CheckedFile, Refused
 
-STATUSES = {"bytes": 413, "format": 415}
+STATUSES = {"bytes": 413, "format": 415, "quota": 429}
 """What a refusal is answered with when all files broke the same rule; 422 otherwise."""
 YES, NO = ("true", "on", "yes", "1"), ("false", "off", "no", "0", "")
 
@@ -52,7 +52,7 @@ def check(files: Sequence["UploadedFile[Any]"]) -> Checked:
             code = str(error.code or "invalid")
             checked.refused.append(RefusedShape(name=name, code=code, detail=" ".join(error.messages)))
     if not checked.good:
-        raise _none_good(checked.refused)
+        raise none_good(checked.refused)
     return checked
 
 
@@ -62,12 +62,9 @@ def require_room(owner: User) -> None:
         raise Problem(403, sentence, "quota")
 
 
-def over_quota(sentences: Sequence[str], none_stored: bool) -> list[RefusedShape]:
+def over_quota(over: Sequence[Refused], none_stored: bool) -> list[RefusedShape]:
     """Files that the person's quota has no room for. Raises Problem where that is so for all of them."""
-    refused = []
-    for sentence in sentences:
-        name, _, detail = sentence.partition(": ")
-        refused.append(RefusedShape(name=name, code="quota", detail=detail))
+    refused = [RefusedShape(name=one.name, code="quota", detail=one.reason) for one in over]
     if refused and none_stored:
         raise Problem(403, refused[0].detail, "quota", [Wrong(where=one.name, detail=one.detail) for one in refused])
     return refused
@@ -89,7 +86,7 @@ def digest_of(checked: CheckedFile) -> str:
     return digest.hexdigest()
 
 
-def _none_good(refused: Sequence[RefusedShape]) -> Problem:
+def none_good(refused: Sequence[RefusedShape]) -> Problem:
     codes = {one.code for one in refused}
     status = STATUSES.get(codes.pop(), 422) if len(codes) == 1 else 422
     wrong = [Wrong(where=one.name, detail=one.detail) for one in refused]

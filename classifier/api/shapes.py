@@ -203,7 +203,7 @@ def image_shape(image: Image, request: HttpRequest) -> ImageShape:
 
 
 def full_image_shape(image: Image, request: HttpRequest) -> FullImageShape:
-    pieces = [EvidenceShape(**piece) for piece in report.evidence_of(image, private=True)]
+    pieces = [EvidenceShape.model_validate(piece) for piece in report.evidence_of(image, private=True)]
     return FullImageShape(**_values(image, request), evidence=pieces)
 
 
@@ -239,8 +239,8 @@ def _verdict(image: Image) -> VerdictShape:
     )
 
 
-def network_shape(said: dict[str, Any]) -> NetworkShape:
-    return NetworkShape(**{name: said[name] for name in NetworkShape.model_fields})
+def network_shape(said: report.Network) -> NetworkShape:
+    return NetworkShape.model_validate(said)
 
 
 def _dispute(image: Image) -> DisputeShape | None:

@@ -4,7 +4,22 @@ import unicodedata
 
 from django.conf import settings
 
+from classifier.detector.errors import UnreadableImage
 from classifier.detector.images.decoding import Limits
+
+FORMATS_IN_WORDS = "JPEG, PNG, WebP, GIF (first frame), BMP, TIFF, AVIF, HEIC"
+ADVICE = {
+    "empty": "Choose the file again; it may not have finished saving.",
+    "format": f"Accepted are {FORMATS_IN_WORDS}.",
+    "damaged": "Open it in an image viewer, save a new copy and upload that.",
+    "too_small": "Use the original picture rather than a thumbnail.",
+    "too_many_pixels": "Save it as an ordinary JPEG of full size, or export a smaller copy.",
+}
+
+
+def advised(error: UnreadableImage) -> str:
+    """Why a file is refused, and what to do about it."""
+    return f"{error}. {ADVICE.get(error.code, '')}".strip()
 
 
 def limits() -> Limits:
@@ -22,6 +37,13 @@ def clean_name(name: str, longest: int = 120) -> str:
         tail = f"….{extension}" if dot and len(extension) <= 10 else "…"
         kept = (stem or kept)[: longest - len(tail)] + tail
     return kept
+
+
+def clean_path(name: str, longest: int = 300) -> str:
+    """A path inside a folder or zip that is safe to show, cut at its start where it is too long."""
+    parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".", "..")]
+    path = "/".join(clean_name(part) for part in parts[-20:]) or "image"
+    return path if len(path) <= longest else f"…{path[1 - longest :]}"
 
 
 def size_in_words(size: int) -> str:

@@ -48,6 +48,15 @@ class Room:
     def bytes_left(self) -> float:
         return max(0, self.most_bytes - self.bytes)
 
+    def objection_to_all(self, count: int, size: int) -> str:
+        """Why `count` files of `size` bytes together are not begun with now; empty where they are."""
+        if count > self.uploads_left:
+            return (
+                f"These are {count:,} files; you may upload {self.uploads_left:.0f} more within this hour. Nothing was "
+                "stored. Send fewer, or the rest later."
+            )
+        return self.objection(size)
+
     @property
     def in_words(self) -> str:
         """For the upload page; nothing where nothing is limited."""

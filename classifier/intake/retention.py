@@ -6,7 +6,10 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from classifier.models import Image, ImageQuerySet
+from classifier.models import Batch, Image, ImageQuerySet
+
+GUESTS_KEPT = timedelta(hours=1)
+"""How long pictures of people without an account are kept."""
 
 
 def delete_images(images: ImageQuerySet) -> int:
@@ -16,8 +19,13 @@ def delete_images(images: ImageQuerySet) -> int:
 
 
 def delete_expired() -> int:
-    """Delete images without consent that are older than RETENTION_DAYS days; 0 keeps everything. Returns how many."""
+    """Delete what guests sent in longer than an hour ago, and images and batches without consent that are older than
+    RETENTION_DAYS days (0 keeps them). Returns how many images went."""
+    guests = Image.objects.exclude(guest="").filter(created_at__lt=timezone.now() - GUESTS_KEPT)
+    count = delete_images(guests)
     if not settings.RETENTION_DAYS:
-        return 0
+        return count
     before = timezone.now() - timedelta(days=settings.RETENTION_DAYS)
-    return delete_images(Image.objects.filter(consent=False, created_at__lt=before))
+    expired = {"consent": False, "created_at__lt": before}
+    Batch.objects.filter(**expired).delete()
+    return count + delete_images(Image.objects.filter(**expired))

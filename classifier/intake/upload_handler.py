@@ -16,10 +16,13 @@ class BoundedTemporaryFile(TemporaryFileUploadHandler):
         return None
 
     def _megabytes(self) -> float:
-        """More for staff who may import a zip."""
+        """More for a zip of somebody who is signed in, and for staff who may import one."""
         request = self.request
-        if request is None or request.path != reverse("admin:classifier_importbatch_add"):
-            return float(settings.MAX_UPLOAD_MB)
         user = getattr(request, "user", None)  # known by now: the session is read before any body
-        importer = user is not None and user.is_staff and user.has_perm("classifier.add_importbatch")
-        return float(settings.MAX_IMPORT_MB if importer else settings.MAX_UPLOAD_MB)
+        if request is None or user is None or not user.is_authenticated:
+            return float(settings.MAX_UPLOAD_MB)
+        if user.is_staff and user.has_perm("classifier.add_importbatch"):
+            return float(settings.MAX_IMPORT_MB)
+        is_batch = request.path in (reverse("home"), reverse("batch_zip"))
+        is_zip = str(self.file_name or "").lower().endswith(".zip")
+        return float(settings.MAX_BATCH_MB if is_batch and is_zip else settings.MAX_UPLOAD_MB)

@@ -1,6 +1,5 @@
 """Labelled pictures that staff import from a zip or a folder, a few at a time; what is interrupted goes on."""
 
-import io
 import logging
 import time
 from collections.abc import Callable
@@ -8,21 +7,17 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.models import User
-from django.core.files.base import ContentFile
 from django.utils import timezone
 
+from aidetect import copies
 from classifier import wakeups
 from classifier.detector.data import collection
 from classifier.detector.data.collection import Collection, Entry, open_collection
 from classifier.detector.errors import DatasetError, UnreadableImage
-from classifier.detector.images.decoding import verify
-from classifier.intake import submitting
-from classifier.intake.checks import clean_name, limits, size_in_words
-from classifier.intake.submitting import CheckedFile
+from classifier.intake import submitting, unpacking
 from classifier.labelling import ground_truth
-from classifier.models import GroundTruth, Image, ImportBatch, JobState
+from classifier.models import GroundTruth, Image, ImportBatch, JobState, Progress
 from classifier.models.claims import is_trouble, require_mounted
 
 logger = logging.getLogger(__name__)
@@ -46,7 +41,7 @@ def start(owner: User, license: str, source: str = "", archive: Any = None, fold
     if archive is not None:
         batch.archive.save("import.zip", archive, save=False)
     try:
-        batch.progress = {"total": len(_entries_in(open_collection(_place_of(batch))))}
+        batch.progress = Progress(total=len(_entries_in(open_collection(_place_of(batch)))))
     except DatasetError:
         if batch.archive:
             batch.archive.delete(save=False)
@@ -73,7 +68,27 @@ def cancel(batch: ImportBatch) -> bool:
 
 
 def _place_of(batch: ImportBatch) -> Path:
-    return Path(batch.archive.path if batch.archive else batch.folder)
+    """Raises DatasetError when the zip is gone."""
+    if not batch.archive:
+        return Path(batch.folder)
+    name = str(batch.archive.name)
+    try:
+        return copies.on_disk(name, _copy_of(name))
+    except FileNotFoundError as error:
+        raise DatasetError("the zip is gone from the file storage; import it again") from error
+
+
+def _copy_of(name: str) -> Path:
+    return copies.fetched("imports") / Path(name).name
+
+
+def _drop_copies() -> None:
+    """Copies of zips whose import has ended, here or on another machine."""
+    if copies.is_remote() and (folder := copies.fetched("imports")).is_dir():
+        wanted = {_copy_of(name).name for name in ImportBatch.objects.open().values_list("archive", flat=True)}
+        for path in folder.iterdir():
+            if path.name not in wanted:
+                path.unlink(missing_ok=True)
 
 
 @lru_cache(maxsize=2)
@@ -103,6 +118,7 @@ def step(only: int | None = None) -> bool:
     batches = ImportBatch.objects.filter(pk=only) if only else ImportBatch.objects.filter(folder="")
     batch = batches.claim_next()
     if batch is None:
+        _drop_copies()
         return False
     try:
         _step(batch)
@@ -122,16 +138,18 @@ def _step(batch: ImportBatch) -> None:
     require_mounted(_place_of(batch))
     entries = _entries_of(batch.pk, _place_of(batch))
     place = open_collection(_place_of(batch))
+    started = time.monotonic()
     for entry in entries[batch.cursor : batch.cursor + BATCH]:
         _import_picture(batch, place, entry)
-    _hand_back(batch, len(entries))
+    _hand_back(batch, len(entries), time.monotonic() - started)
 
 
-def _hand_back(batch: ImportBatch, total: int) -> None:
-    """Let the worker look for uploads; an import that is through drops its zip."""
+def _hand_back(batch: ImportBatch, total: int, seconds: float) -> None:
+    """Let the worker look for uploads; an import that is through drops its zip. seconds: spent on this piece."""
     archive, done = batch.archive, batch.cursor >= total
     ended = {"state": JobState.DONE, "finished_at": timezone.now(), "archive": ""} if done else {}
-    if batch.hand_back(**ended, attempts=0) and done and archive:
+    progress = {**batch.progress, "seconds": batch.progress.get("seconds", 0) + seconds}
+    if batch.hand_back(**ended, attempts=0, progress=progress) and done and archive:
         archive.delete(save=False)
 
 
@@ -148,7 +166,7 @@ def run(batch: ImportBatch, on_file: Callable[[int, int], None]) -> ImportBatch:
 def _import_picture(batch: ImportBatch, place: Collection, entry: Entry) -> None:
     """Raises Cancelled."""
     try:
-        checked = _checked(place, entry)
+        checked = unpacking.checked_from(place, entry.name)
     except UnreadableImage as error:
         _count(batch, complaint=f"{entry.name}: {error}")
         return
@@ -168,19 +186,10 @@ def _import_picture(batch: ImportBatch, place: Collection, entry: Entry) -> None
         _count(batch, duplicates=1, complaint=other)
 
 
-def _checked(place: Collection, entry: Entry) -> CheckedFile:
-    """Raises UnreadableImage for what an upload would be refused for."""
-    most = int(settings.MAX_UPLOAD_MB * 1_000_000)
-    data = place.read(entry.name, most + 1)
-    if len(data) > most:
-        raise UnreadableImage("bytes", f"it is larger than {size_in_words(most)}")
-    return CheckedFile(ContentFile(data), clean_name(entry.name), verify(io.BytesIO(data), limits()))
-
-
 def _count(batch: ImportBatch, added: int = 0, duplicates: int = 0, complaint: str = "") -> None:
     """One more picture is dealt with. attempts: the next one has all of its attempts. Raises Cancelled."""
     cursor = batch.cursor + 1
-    values: dict[str, Any] = {
+    values: dict[str, object] = {
         "cursor": cursor,
         "progress": {**batch.progress, "done": cursor},
         "attempts": 1,

@@ -1,8 +1,9 @@
 """How verdicts, doubts and mistakes move over time, by week and detector; accuracy estimated from a random sample."""
 
 from collections import defaultdict
-from datetime import timedelta
-from typing import Any
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, TypedDict
 
 from django.db.models import Avg, Case, Count, Exists, F, IntegerField, OuterRef, Q, Value, When
 from django.db.models.functions import Floor, Least, TruncWeek
@@ -16,11 +17,40 @@ BINS = 10
 OPPOSITE = Q(verdict_label="REAL", outcome="FAKE") | Q(verdict_label="FAKE", outcome="REAL")
 
 
-def by_week(weeks: int = WEEKS) -> list[dict[str, Any]]:
-    """One dict a week and detector, newest first: counts of each verdict, shares of inconclusive, disputed and
-    overturned ones, the mean score, and a histogram of scores in BINS equal parts."""
+class Week(TypedDict):
+    """One week of a detector's verdicts. labelled: decided verdicts whose image has a ground truth; overturned:
+    how many of them say the opposite. histogram: of the scores, in BINS equal parts."""
+
+    week: datetime
+    version: str
+    n: int
+    mean: float
+    REAL: int
+    FAKE: int
+    INCONCLUSIVE: int
+    labelled: int
+    overturned: int
+    disputed: int
+    histogram: list[int]
+    shares: dict[str, float | None]
+
+
+class Sampled(TypedDict):
+    """Of the labelled random sample: how many a detector decides, and how often it is correct, with a 95 % interval."""
+
+    version: str
+    n: int
+    decided: int
+    accuracy: float | None
+    interval: tuple[float, float] | None
+
+
+def by_week(weeks: int = WEEKS) -> list[Week]:
+    """The weeks of each detector, newest first."""
     since = timezone.now() - timedelta(weeks=weeks)
-    verdicts = Verdict.objects.filter(created_at__gte=since).annotate(week=TruncWeek("created_at")).order_by()
+    verdicts = (
+        Verdict.objects.filter(created_at__gte=since, image__guest="").annotate(week=TruncWeek("created_at")).order_by()
+    )
     disputed = Exists(Dispute.objects.filter(image=OuterRef("image"), created_at__gte=OuterRef("created_at")))
     keys = verdicts.annotate(verdict_label=F("image__label")).values("week", "detector__version")
     rows = keys.annotate(
@@ -38,13 +68,27 @@ def by_week(weeks: int = WEEKS) -> list[dict[str, Any]]:
     cells = verdicts.annotate(part=Case(When(score__gte=0, then=part)))
     for cell in cells.values("week", "detector__version", "part").annotate(n=Count("pk")):
         histograms[cell["week"], cell["detector__version"]][int(cell["part"])] += cell["n"]
-    found: list[dict[str, Any]] = []
+    table: list[Week] = []
     row: Any
     for row in sorted(rows, key=lambda row: (row["week"], row["detector__version"]), reverse=True):
         key = row["week"], row["detector__version"]
-        counts = {"disputed": disputes.get(key, 0), "histogram": histograms[key], "version": row["detector__version"]}
-        found.append({**row, **counts, "shares": _shares(row, counts["disputed"])})
-    return found
+        disputed_here = disputes.get(key, 0)
+        entry: Week = {
+            "week": row["week"],
+            "version": row["detector__version"],
+            "n": row["n"],
+            "mean": row["mean"],
+            "REAL": row["REAL"],
+            "FAKE": row["FAKE"],
+            "INCONCLUSIVE": row["INCONCLUSIVE"],
+            "labelled": row["labelled"],
+            "overturned": row["overturned"],
+            "disputed": disputed_here,
+            "histogram": histograms[key],
+            "shares": _shares(row, disputed_here),
+        }
+        table.append(entry)
+    return table
 
 
 def _counted(verdicts: Any) -> list[tuple[Any, int]]:
@@ -52,7 +96,7 @@ def _counted(verdicts: Any) -> list[tuple[Any, int]]:
     return [((row["week"], row["detector__version"]), row["n"]) for row in rows]
 
 
-def _shares(row: dict[str, Any], disputed: int) -> dict[str, float | None]:
+def _shares(row: Mapping[str, Any], disputed: int) -> dict[str, float | None]:
     return {
         "REAL": row["REAL"] / row["n"],
         "FAKE": row["FAKE"] / row["n"],
@@ -62,9 +106,9 @@ def _shares(row: dict[str, Any], disputed: int) -> dict[str, float | None]:
     }
 
 
-def sampled_accuracy() -> list[dict[str, Any]]:
-    """For each detector the images of the random sample that staff labelled: how many it decides, and how often
-    rightly, with a 95 % Wilson interval. By what the network said, whatever the file declared."""
+def sampled_accuracy() -> list[Sampled]:
+    """For each detector the images of the random sample that staff labelled; by what the network said, whatever the
+    file declared."""
     sample = Verdict.objects.filter(image__sampled=True, image__label__in=["REAL", "FAKE"]).order_by()
     right = Case(When(outcome=F("image__label"), then=1), default=0, output_field=IntegerField())
     rows = (

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypedDict
 
 from django.conf import settings
 from django.contrib.auth.models import User
 
 from classifier.detector.errors import DetectorError
 from classifier.detector.labels import CLASS_NAMES
-from classifier.detector.serving import bundle
+from classifier.detector.stats.measured import DecidedKey, Report
 from classifier.models import (
     DatasetVersion,
     Detector,
@@ -19,7 +19,7 @@ from classifier.models import (
     Promotion,
     RegressionCase,
 )
-from classifier.registry import detectors
+from classifier.registry import bundles, detectors
 
 WORTH = {"REAL": 1, "FAKE": -1, "INCONCLUSIVE": 0}
 FIGURES = (
@@ -40,6 +40,16 @@ class PromotionRefused(DetectorError):
     def __init__(self, objections: Sequence[str]) -> None:
         self.objections = list(objections)
         super().__init__("refused: " + "; ".join(objections))
+
+
+class Answer(TypedDict):
+    """What a detector says of a regression case: kept in `Measurement.cases`, by number of the case."""
+
+    outcome: str
+    score: float | None
+
+
+Answers = dict[str, Answer]
 
 
 @dataclass(frozen=True)
@@ -95,7 +105,7 @@ def gate(candidate: Detector) -> Gate:
     return Gate(candidate, active, where, checks)
 
 
-def checks_of(before: dict[str, Any], after: dict[str, Any], active: Detector, candidate: Detector) -> list[Check]:
+def checks_of(before: Report, after: Report, active: Detector, candidate: Detector) -> list[Check]:
     """Balanced accuracy must not fall, and the share of real photographs called FAKE must not rise, by more than
     PROMOTION_MARGIN. Reports as `evaluation.report` makes them, both on the same images."""
     margin = settings.PROMOTION_MARGIN
@@ -104,12 +114,12 @@ def checks_of(before: dict[str, Any], after: dict[str, Any], active: Detector, c
         ("balanced accuracy", 1, [report["overall"]["balanced_accuracy"] for report in (before, after)]),
         ("real photographs called AI", -1, [report["decided"]["real_called_fake"] for report in (before, after)]),
     ):
-        if None in pairs:
+        old, new = pairs
+        if old is None or new is None:
             found.append(
                 Check(name, "–", "–", False, f"{name} can't be measured: a class is missing in the test images")
             )
             continue
-        old, new = pairs
         ok = sign * (new - old) >= -margin - 1e-9
         words = "falls" if sign > 0 else "rises"
         objection = "" if ok else f"{name} {words} from {old:.1%} to {new:.1%}, by more than {margin:.1%}"
@@ -117,7 +127,7 @@ def checks_of(before: dict[str, Any], after: dict[str, Any], active: Detector, c
     return found
 
 
-def _case_checks(before: dict[str, Any], after: dict[str, Any]) -> list[Check]:
+def _case_checks(before: Answers, after: Answers) -> list[Check]:
     """A case must not get further from its label than it was: right, inconclusive, wrong."""
     found = []
     for case in RegressionCase.objects.usable():
@@ -157,17 +167,29 @@ def rollback(by: User | None, reason: str = "") -> Promotion:
 
 
 def _require_files(detector: Detector) -> None:
-    if not (detector.folder / bundle.MODEL_FILE).is_file():
-        raise DetectorError(f"the files of {detector} are gone from {detector.folder}")
+    if not bundles.is_there(detector):
+        raise DetectorError(f"the files of {detector} are gone from {detector.bundle or detector.folder}")
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A test image on whose verdict two detectors differ. scores: of the first and of the second."""
+
+    sha256: str
+    label: str
+    before: str
+    after: str
+    better: bool
+    scores: tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Comparison:
     """Two detectors on the same test images. figures: (name, of the first, of the second, whether more is better);
-    changed: one dict an image whose verdict differs."""
+    changed: the images whose verdict differs, worse ones first."""
 
     figures: list[tuple[str, float | None, float | None, bool]]
-    changed: list[dict[str, Any]]
+    changed: list[Changed]
 
 
 def compare(first: Measurement, second: Measurement, labels: dict[str, str]) -> Comparison:
@@ -175,14 +197,15 @@ def compare(first: Measurement, second: Measurement, labels: dict[str, str]) -> 
     figures = [
         (title, first.report["overall"][name], second.report["overall"][name], more) for name, title, more in FIGURES
     ]
-    for name, title in (
+    decided: tuple[tuple[DecidedKey, str], ...] = (
         ("share", "Decided"),
-        ("accuracy", "Right of those"),
+        ("accuracy", "Correct when decided"),
         ("real_called_fake", "Real called AI"),
         ("fake_called_real", "AI called real"),
-    ):
-        pair = [row.report["decided"][name] for row in (first, second)]
-        figures.append((title, pair[0], pair[1], name in ("share", "accuracy")))
+    )
+    for key, title in decided:
+        pair = [row.report["decided"][key] for row in (first, second)]
+        figures.append((title, pair[0], pair[1], key in ("share", "accuracy")))
     changed = []
     for sha256 in sorted(first.scores.keys() & second.scores.keys() & labels.keys()):
         one, other = (outcome(row.detector, row.scores[sha256]) for row in (first, second))
@@ -190,10 +213,8 @@ def compare(first: Measurement, second: Measurement, labels: dict[str, str]) -> 
             label = labels[sha256]
             better = WORTH[label] * (WORTH[other] - WORTH[one]) > 0
             scores = (first.scores[sha256], second.scores[sha256])
-            changed.append(
-                {"sha256": sha256, "label": label, "before": one, "after": other, "better": better, "scores": scores}
-            )
-    return Comparison(figures, sorted(changed, key=lambda row: row["better"]))
+            changed.append(Changed(sha256, label, one, other, better, scores))
+    return Comparison(figures, sorted(changed, key=lambda row: row.better))
 
 
 def outcome(detector: Detector, score: float) -> str:

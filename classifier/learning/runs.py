@@ -1,6 +1,6 @@
 """Training runs as staff ask for them: started, cancelled, and refused where there is nothing new to learn."""
 
-from typing import Any
+from typing import TypedDict
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -8,7 +8,15 @@ from django.db import transaction
 from classifier import wakeups
 from classifier.detector.errors import DetectorError
 from classifier.detector.serving import bundle
-from classifier.models import Architecture, DatasetVersion, Detector, JobState, Measurement, Start, TrainingRun
+from classifier.models import (
+    Architecture,
+    DatasetVersion,
+    Detector,
+    JobState,
+    Measurement,
+    Start,
+    TrainingRun,
+)
 
 APPLICATIONS = {Architecture.MOBILENETV2, Architecture.EFFICIENTNETV2, Architecture.RESNET50, Architecture.CONVNEXT}
 
@@ -66,13 +74,21 @@ def ask_for_measurement(detector: Detector, dataset: DatasetVersion, by: User | 
     return row
 
 
-def status_of(run: TrainingRun) -> dict[str, Any]:
-    """What the polled page shows; `seen` changes whenever there is something new."""
-    progress = run.progress
-    done, total = progress.get("done", 0), progress.get("total", 0)
+class Status(TypedDict):
+    """What the polled page shows. share: of the phase, None where it can't be told. seen: changes whenever there is
+    something new."""
+
+    run: TrainingRun
+    phase: str
+    share: float | None
+    seen: str
+
+
+def status_of(run: TrainingRun) -> Status:
+    phase = run.progress.get("phase", "")
     return {
         "run": run,
-        "phase": progress.get("phase", ""),
-        "share": done / total if total else None,
-        "seen": f"{run.state}-{len(run.history)}-{progress.get('phase', '')}-{done}",
+        "phase": phase,
+        "share": run.share_done,
+        "seen": f"{run.state}-{len(run.history)}-{phase}-{run.progress.get('done', 0)}",
     }

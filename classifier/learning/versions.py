@@ -2,15 +2,19 @@
 
 import csv
 import shutil
+import tempfile
 from collections import Counter
 from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from django.contrib.auth.models import User
+from django.core.files.base import File
+from django.core.files.storage import default_storage
 from django.db import transaction
 
+from aidetect import copies
 from classifier.detector.data import manifest
 from classifier.detector.data.manifest import Row
 from classifier.detector.errors import DatasetError
@@ -18,6 +22,7 @@ from classifier.detector.labels import CLASS_NAMES
 from classifier.detector.measuring import shortcuts
 from classifier.intake import neighbours
 from classifier.models import DatasetVersion, Evidence, Image, ImageQuerySet, State
+from classifier.models.claims import require_mounted
 
 SIZES = {
     "under 512": (0, 512),
@@ -27,6 +32,23 @@ SIZES = {
 }
 EXTENSIONS = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp", "TIFF": "tif",
               "AVIF": "avif", "HEIF": "heic"}  # fmt: skip
+
+
+Summary = TypedDict(
+    "Summary",
+    {
+        "images": int,
+        "splits": dict[str, dict[str, int]],
+        "sources": dict[str, int],
+        "generators": dict[str, int],
+        "formats": dict[str, int],
+        "longest side": dict[str, int],
+        "warnings": list[str],
+        "contradictions": int,
+        "not compared": NotRequired[int],
+    },
+)
+"""Of a version: counts by split and class, by source and the like, and what the audit warns of."""
 
 
 def freeze(by: User | None, note: str = "") -> DatasetVersion:
@@ -41,9 +63,9 @@ def freeze(by: User | None, note: str = "") -> DatasetVersion:
         if earlier and earlier[-1].digest == digest:
             raise DatasetError(f"nothing has changed since {earlier[-1]}; no new version")
         number = earlier[-1].number + 1 if earlier else 1
-        summary = {**summary_of(rows), "not compared": _usable().filter(compared=False).count()}
+        summary: Summary = {**summary_of(rows), "not compared": _usable().filter(compared=False).count()}
         version = DatasetVersion(number=number, digest=digest, note=note, by=by, summary=summary)
-        manifest.write(rows, version.manifest)
+        _store_manifest(version, rows)
         version.save()
     return version
 
@@ -65,7 +87,7 @@ def _rows() -> list[Row]:
     }
     for image in images.iterator(chunk_size=2000):
         row = Row(
-            path=image.original.path,
+            path=str(image.original.name) if copies.is_remote() else image.original.path,
             label=image.label,
             source=image.source or f"person {image.owner_id}",
             subset=generators.get(image.pk, ""),
@@ -93,12 +115,38 @@ def _splits(earlier: list[DatasetVersion]) -> dict[str, str]:
 
 
 def rows_of(version: DatasetVersion) -> list[Row]:
-    """Raises DatasetError when the manifest is gone."""
-    return manifest.read(version.manifest)
+    """As stored: the path of a picture in an object store is its name there. Raises DatasetError when the manifest is
+    gone."""
+    return manifest.read(manifest_of(version))
 
 
-def summary_of(rows: list[Row]) -> dict[str, Any]:
-    """Counts by split and class, by source and by format, and what the audit warns of."""
+def manifest_of(version: DatasetVersion) -> Path:
+    """A path to the manifest: itself, or a copy of it. Raises DatasetError when it is gone, OSError
+    when the whole folder is: it may come back."""
+    copy = copies.fetched("datasets") / f"{version.number}-{version.digest[:16]}.csv"
+    if not copies.is_remote():
+        require_mounted(Path(default_storage.path(version.manifest)))
+    try:
+        path = copies.on_disk(version.manifest, copy)
+        require_mounted(path)
+        return path
+    except FileNotFoundError as error:
+        raise DatasetError(f"the manifest of {version} is gone from the object store") from error
+
+
+def _store_manifest(version: DatasetVersion, rows: list[Row]) -> None:
+    """Over whatever lies there: a freeze that did not come to its end."""
+    if not copies.is_remote():
+        manifest.write(rows, Path(default_storage.path(version.manifest)))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        written = Path(folder) / "manifest.csv"
+        manifest.write(rows, written)
+        with written.open("rb") as file:
+            default_storage.save(version.manifest, File(file))
+
+
+def summary_of(rows: list[Row]) -> Summary:
     return {
         "images": len(rows),
         "splits": {
@@ -131,6 +179,13 @@ def difference(older: DatasetVersion, newer: DatasetVersion) -> dict[str, int]:
     }
 
 
+def _copy(row: Row, target: Path) -> None:
+    if copies.is_remote():
+        copies.on_disk(copies.name_of(row.path), target)
+    else:
+        shutil.copyfile(row.path, target)
+
+
 def export(version: DatasetVersion, folder: Path) -> tuple[int, list[str]]:
     """Copy a version into `split/CLASS/sha256.ext` with `metadata.csv` (Hugging Face's imagefolder) and its manifest.
     Returns how many images were copied and which are gone, deleted since by their owners. Raises DatasetError when the
@@ -143,7 +198,7 @@ def export(version: DatasetVersion, folder: Path) -> tuple[int, list[str]]:
         name = f"{row.split}/{row.label}/{row.sha256[:32]}.{EXTENSIONS.get(row.format, 'img')}"
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         try:
-            shutil.copyfile(row.path, folder / name)
+            _copy(row, folder / name)
         except FileNotFoundError:
             gone.append(row.sha256)
         else:

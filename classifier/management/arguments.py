@@ -2,12 +2,14 @@
 
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from django.contrib.auth.models import User
 from django.core.management.base import CommandError
 from django.db.models import Q
 
+from classifier.learning.pictures_on_disk import on_disk
 from classifier.models import DatasetVersion
 
 
@@ -19,6 +21,17 @@ def version_numbered(number: int | None) -> DatasetVersion:
         known = ", ".join(str(number) for number in versions.values_list("number", flat=True))
         raise CommandError(f"expected the number of a dataset version ({known or 'there is none yet: freeze_dataset'})")
     return version
+
+
+@contextmanager
+def manifest_named(number: int | None, path: Path) -> Iterator[Path]:
+    """The manifest of a dataset version, whose pictures are files while the block runs, or else `path`. Raises
+    CommandError, DatasetError."""
+    if number:
+        with on_disk(version_numbered(number)) as path:
+            yield path
+    else:
+        yield path
 
 
 def staff_named(name: str | None) -> User:

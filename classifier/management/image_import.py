@@ -1,15 +1,18 @@
 """`import_dataset --as-images`: pictures copied in, labelled, now."""
 
 from argparse import ArgumentParser
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import OutputWrapper
 
+from classifier.accounts import trail
 from classifier.detector.errors import DatasetError
 from classifier.labelling import imports
 from classifier.management.arguments import staff_named
 from classifier.management.progress import counter
+from classifier.models import Act
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -19,12 +22,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--by", help="with --as-images: the staff account that they will belong to; default: the first")
 
 
-def import_as_images(folder: Path, options: dict[str, Any], complaints: OutputWrapper) -> str:
+def import_as_images(folder: Path, options: Mapping[str, Any], complaints: OutputWrapper) -> str:
     """Returns a sentence that counts. Raises DatasetError."""
     owner = staff_named(options["by"])
     if options["table"]:
         raise DatasetError("expected a manifest.csv in the folder instead of --table, which --as-images doesn't read")
     batch = imports.start(owner, options["license"], options["source"], folder=str(folder.resolve()))
+    trail.write(owner, Act.IMPORTED, "importbatch", batch.pk, note=trail.command_line())
     imports.run(batch, counter("Importing"))
     for complaint in batch.complaints:
         complaints.write(f"left out {complaint}")

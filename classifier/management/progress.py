@@ -3,9 +3,11 @@
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, TextIO
+from typing import TextIO
 
 from tqdm import tqdm
+
+from classifier.detector.stats.measured import Epoch
 
 
 def counter(title: str, stream: TextIO | None = None, every: float = 10.0) -> Callable[[int, int], None]:
@@ -35,7 +37,7 @@ def counter(title: str, stream: TextIO | None = None, every: float = 10.0) -> Ca
     return say
 
 
-def epoch_line(epoch: dict[str, Any]) -> str:
+def epoch_line(epoch: Epoch) -> str:
     """One epoch of a training run in words."""
     return (
         f"epoch {epoch['epoch']} of {epoch['epochs']}: loss {epoch['loss']:.3f}, accuracy {epoch['accuracy']:.3f}, "

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('classifier', '0012_compared_claims'),
+        ('classifier', '0014_batches'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

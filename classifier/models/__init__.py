@@ -1,7 +1,10 @@
 """The rows. They are the truth: the broker carries wake-ups only."""
 
 from classifier.models.allowances import Allowance, Received
+from classifier.models.audit import AuditedImage, AuditEntry
+from classifier.models.batches import Batch, BatchItem, BatchShare
 from classifier.models.choices import (
+    Act,
     Architecture,
     Category,
     Claim,
@@ -23,14 +26,20 @@ from classifier.models.images import Image, ImageQuerySet, Viewer, may_see_image
 from classifier.models.imports import Comparison, HashKey, ImportBatch, Kinship, Signature
 from classifier.models.inspections import Inspection
 from classifier.models.invitations import Invitation
-from classifier.models.jobs import Job
+from classifier.models.jobs import Job, Progress
 from classifier.models.tokens import KeyedCall, Scope, Token
 from classifier.models.training import Measurement, Promotion, RegressionCase, Rescoring, TrainingRun
 from classifier.models.webhooks import Delivery, Event, Webhook
 
 __all__ = [
+    "Act",
     "Allowance",
     "Architecture",
+    "AuditEntry",
+    "AuditedImage",
+    "Batch",
+    "BatchItem",
+    "BatchShare",
     "Category",
     "Claim",
     "Comparison",
@@ -58,6 +67,7 @@ __all__ = [
     "LabelKind",
     "Measurement",
     "Outcome",
+    "Progress",
     "Promotion",
     "Reason",
     "Received",

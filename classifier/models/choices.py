@@ -49,6 +49,8 @@ class State(models.TextChoices):
     ANALYSING = "analysing", "Analysing"
     DONE = "done", "Done"
     FAILED = "failed", "Failed"
+    PAUSED = "paused", "Paused"
+    CANCELLED = "cancelled", "Cancelled"
 
 
 class DecidedBy(models.TextChoices):
@@ -116,3 +118,23 @@ class DisputeState(models.TextChoices):
     DISAGREED = "disagreed", "a person disagreed with you"
     ANSWERED = "answered", "a person looked at it"
     WITHDRAWN = "withdrawn", "withdrawn"
+
+
+class Act(models.TextChoices):
+    """What staff did. TRIED: asked for something that did not follow, or not yet."""
+
+    LISTED = "listed", "listed"
+    LOOKED = "looked", "looked at"
+    LABELLED = "labelled", "labelled"
+    TOOK_BACK = "took back", "took back a label of"
+    SKIPPED = "skipped", "skipped"
+    ADDED = "added", "added"
+    CHANGED = "changed", "changed"
+    DELETED = "deleted", "deleted"
+    CANCELLED = "cancelled", "cancelled"
+    IMPORTED = "imported", "imported"
+    EXPORTED = "exported", "exported"
+    PROMOTED = "promoted", "promoted"
+    ROLLED_BACK = "rolled back", "rolled back to"
+    TRIED = "tried", "asked for"
+    REFUSED = "refused", "was refused"

@@ -13,7 +13,7 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
@@ -24,9 +24,10 @@ from django.db import InterfaceError, OperationalError, connection, models, tran
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Greatest, Least
 from django.dispatch import Signal
-from django.utils import timezone
 
+from aidetect import tally
 from classifier.models import holders
+from classifier.models.clock import now_everywhere
 
 logger = logging.getLogger(__name__)
 
@@ -61,12 +62,17 @@ def require_mounted(path: Path) -> None:
 
 
 Row = TypeVar("Row", bound="Work")
+Values = Mapping[str, object]
+"""Of a row's columns, by name."""
 
 
 class WorkQuerySet(models.QuerySet[Row]):
     def free(self) -> Self:
-        """Rows that may be claimed now."""
-        return self.filter(Q(not_before=None) | Q(not_before__lte=timezone.now()), **self.model.WAITING)
+        """Rows that may be claimed now. One that is to wait longer than any row waits was told so by another clock."""
+        now = now_everywhere()
+        wrong = now + timedelta(seconds=2 * LONGEST_PAUSE)
+        due = Q(not_before=None) | Q(not_before__lte=now) | Q(not_before__gt=wrong)
+        return self.filter(due, **self.model.WAITING)
 
     def held(self) -> Self:
         return self.filter(claim__isnull=False, **self.model.RUNNING)
@@ -82,17 +88,17 @@ class WorkQuerySet(models.QuerySet[Row]):
                 self.free().filter(pk__in=chosen).order_by().update(**self._claimed_by(token))
         return self.held().filter(claim=token)
 
-    def _claimed_by(self, token: uuid.UUID) -> dict[str, Any]:
-        mine = {"claim": token, "claimed_at": timezone.now(), "holder": holders.myself()}
+    def _claimed_by(self, token: uuid.UUID) -> Values:
+        mine = {"claim": token, "claimed_at": now_everywhere(), "holder": holders.myself()}
         return {**self.model.RUNNING, **mine, "attempts": F("attempts") + 1}
 
     def renew(self) -> int:
-        return self.held().order_by().update(claimed_at=timezone.now())
+        return self.held().order_by().update(claimed_at=now_everywhere())
 
     def give_back(self) -> int:
         """These rows wait again, for a while: they are not at fault, so it was no attempt."""
         pauses = [min(LONGEST_PAUSE, FIRST_PAUSE * 2**times) for times in range(7)]
-        now = timezone.now()
+        now = now_everywhere()
         until = Case(
             *(When(setbacks=times, then=Value(now + timedelta(seconds=pause))) for times, pause in enumerate(pauses)),
             default=Value(now + timedelta(seconds=LONGEST_PAUSE)),
@@ -125,14 +131,19 @@ class WorkQuerySet(models.QuerySet[Row]):
         """Rows whose worker died, here or anywhere, wait again, or are given up after MAX_ATTEMPTS. Tells how many."""
         here = self.held().filter(holder__startswith=f"{holders.place()}:").order_by()
         gone = [holder for holder in here.values_list("holder", flat=True).distinct() if holders.is_gone(holder)]
-        deadline = timezone.now() - timedelta(seconds=settings.CLAIM_SECONDS)
-        lost = self.held().filter(Q(claimed_at__lt=deadline) | Q(holder__in=gone)).order_by()
-        nobody: dict[str, Any] = {"claim": None, "holder": ""}
+        now, patience = now_everywhere(), timedelta(seconds=settings.CLAIM_SECONDS)
+        silent = Q(claimed_at__lt=now - patience) | Q(
+            claimed_at__gt=now + patience
+        )  # later than now: a clock went back
+        lost = self.held().filter(silent | Q(holder__in=gone)).order_by()
+        nobody: Values = {"claim": None, "holder": ""}
         given_up = 0
         if final := self.model.given_up():
             tried = list(lost.filter(attempts__gte=settings.MAX_ATTEMPTS).values_list("pk", flat=True))
             given_up = lost.filter(pk__in=tried).update(**final, **nobody)
-            gave_up.send(self.model, numbers=tried)
+            if given_up:
+                tally.add("failures:interrupted", given_up)
+                gave_up.send(self.model, numbers=tried)
         return given_up + lost.update(**{**self.model.WAITING, **nobody})
 
 
@@ -151,14 +162,14 @@ class Work(models.Model):
         max_length=120, blank=True, editable=False, help_text="the process, as `holders` names it"
     )
 
-    WAITING: ClassVar[dict[str, Any]]
-    RUNNING: ClassVar[dict[str, Any]]
+    WAITING: ClassVar[Values]
+    RUNNING: ClassVar[Values]
 
     class Meta:
         abstract = True
 
     @classmethod
-    def given_up(cls) -> dict[str, Any]:
+    def given_up(cls) -> Values:
         """The values of a row that was tried too often; {} where that is settled otherwise."""
         return {}
 
@@ -173,7 +184,7 @@ class Work(models.Model):
         mine = self.mine
         for name, value in values.items():
             setattr(self, name, value)
-        return bool(mine.update(**values, claimed_at=timezone.now()))
+        return bool(mine.update(**values, claimed_at=now_everywhere()))
 
     def hand_back(self, **values: Any) -> bool:
         """A part is done; whoever comes next goes on. False as in `update_mine`."""
@@ -183,4 +194,6 @@ class Work(models.Model):
 def release_everything() -> int:
     """Whatever is held by workers that died, of every kind."""
     kinds = [model for model in apps.get_models() if issubclass(model, Work)]
-    return sum(WorkQuerySet(model).release_stale() for model in kinds)
+    released = sum(WorkQuerySet(model).release_stale() for model in kinds)
+    tally.flush()
+    return released

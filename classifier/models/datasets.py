@@ -1,14 +1,12 @@
 """Frozen dataset versions."""
 
-from pathlib import Path
-
 from django.conf import settings
 from django.db import models
 
 
 class DatasetVersion(models.Model):
     """Labelled images with consent as they were at one moment: numbered, hashed, never changed. The rows are the
-    manifest's, a CSV below MEDIA_ROOT; summary holds counts and the audit's warnings."""
+    manifest's, a stored CSV; summary holds counts and the audit's warnings."""
 
     number = models.PositiveIntegerField(unique=True, editable=False)
     digest = models.CharField(max_length=64, editable=False)
@@ -24,5 +22,6 @@ class DatasetVersion(models.Model):
         return f"dataset {self.number}"
 
     @property
-    def manifest(self) -> Path:
-        return Path(settings.MEDIA_ROOT) / "datasets" / f"{self.number}.csv"
+    def manifest(self) -> str:
+        """The name of the stored CSV; `learning.versions` reads it."""
+        return f"datasets/{self.number}.csv"

@@ -13,7 +13,8 @@ class DetectorQuerySet(models.QuerySet["Detector"]):
 
 
 class Detector(models.Model):
-    """A registered bundle. Its files are found by version: shipped with the code, or below MEDIA_ROOT."""
+    """A registered bundle. Its files are found by version: shipped with the code, or below MEDIA_ROOT. In an object
+    store `bundle` is a zip of them, and workers ask `registry.bundles` for their copy."""
 
     version = models.CharField(max_length=100, unique=True)
     architecture = models.CharField(max_length=50)
@@ -21,6 +22,9 @@ class Detector(models.Model):
     shipped = models.BooleanField(default=False, editable=False)
     active = models.BooleanField(default=False, editable=False)
     card = models.JSONField(default=dict, editable=False)
+    bundle = models.FileField(
+        max_length=200, blank=True, editable=False, help_text="in an object store: its files, named by their SHA-256"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     promoted_at = models.DateTimeField(null=True, blank=True, editable=False)
 

@@ -1,6 +1,7 @@
 """What people say about an image and to whom it is shown: labels, disputes, tags, shares."""
 
 import secrets
+from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
@@ -77,24 +78,30 @@ def new_token() -> str:
     return secrets.token_urlsafe(24)
 
 
-class ShareQuerySet(models.QuerySet["Share"]):
-    def open(self) -> "ShareQuerySet":
+class LinkQuerySet(models.QuerySet[Any]):
+    def open(self) -> Self:
         return self.filter(revoked_at=None, expires_at__gt=timezone.now())
 
 
-class Share(models.Model):
-    """A link that shows the report of one image to whoever has it, until it expires or is revoked."""
+class Link(models.Model):
+    """A secret address that ends."""
 
-    image = models.ForeignKey(Image, models.CASCADE, related_name="shares")
     token = models.CharField(max_length=40, unique=True, default=new_token, editable=False)
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
 
-    objects = ShareQuerySet.as_manager()
+    objects = LinkQuerySet.as_manager()
 
     class Meta:
+        abstract = True
         ordering = ["-id"]
+
+
+class Share(Link):
+    """A link that shows the report of one image to whoever has it, until it expires or is revoked."""
+
+    image = models.ForeignKey(Image, models.CASCADE, related_name="shares")
 
     def __str__(self) -> str:
         return f"share of {self.image_id}, until {self.expires_at:%Y-%m-%d}"

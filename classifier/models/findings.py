@@ -1,10 +1,9 @@
 """What is known about an image: what detectors said, and what the file itself says."""
 
-from typing import Any
-
 from django.db import models
 from django.utils import timezone
 
+from classifier.detector.stats.measured import Bin
 from classifier.models.choices import Outcome, Reason
 from classifier.models.detectors import Detector
 from classifier.models.images import Image
@@ -24,14 +23,15 @@ class Verdict(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["image", "detector"], name="one_verdict_per_detector")]
+        indexes = [models.Index(fields=["created_at"], name="verdict_created")]
 
     def __str__(self) -> str:
         return f"{self.outcome} ({self.score:.2f}) by {self.detector_id}"
 
     @property
-    def experience(self) -> dict[str, Any] | None:
-        """What this score has meant for held-out images: {"low", "high", "n", "fake"}, None where it is not known."""
-        table = self.detector.card.get("reliability", [])
+    def experience(self) -> Bin | None:
+        """What this score has meant for held-out images, None where it is not known."""
+        table: list[Bin] = self.detector.card.get("reliability", [])
         return next((row for row in reversed(table) if self.score >= row["low"]), None)
 
 

@@ -1,28 +1,24 @@
 """An uploaded file and the work to be done on it."""
 
 import uuid
-from collections.abc import Iterable, Iterator
-from itertools import islice, zip_longest
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.core.files.storage import Storage
 from django.db import models, transaction
-from django.db.models import Count, F, Min, OuterRef, Q, Subquery
+from django.db.models import Q
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
 from django.urls import reverse
 from django.utils import timezone
 
 from classifier.models.choices import DecidedBy, GroundTruth, Outcome, State
-from classifier.models.claims import Work, WorkQuerySet
+from classifier.models.claims import Values, Work
+from classifier.models.turns import HUGE, InTurns
 
 Viewer = AbstractBaseUser | AnonymousUser
-HUGE = 20_000_000
-"""Pixels from which on a picture is a batch of its own."""
-TRIES = 5
-"""Claims in a row that other workers may be quicker with."""
 INTERRUPTED = "The analysis was interrupted several times. Try again, or save the picture anew and upload that."
 
 
@@ -33,19 +29,29 @@ def may_see_images(viewer: Any) -> bool:
     return any(viewer.has_perm(f"classifier.{act}_image") for act in ("view", "change"))
 
 
-class ImageQuerySet(WorkQuerySet["Image"]):
+class ImageQuerySet(InTurns):
     def visible_to(self, viewer: Viewer) -> "ImageQuerySet":
         if not viewer.is_authenticated:
             return self.none()
-        return self if may_see_images(viewer) else self.filter(owner=viewer.pk)
+        return self.of_members() if may_see_images(viewer) else self.filter(owner=viewer.pk)
+
+    def of_members(self) -> "ImageQuerySet":
+        """Without those of people who have no account: staff never see them, and no dataset does."""
+        return self.filter(guest="")
+
+    def of_guest(self, guest: str) -> "ImageQuerySet":
+        """What one session without an account sent in."""
+        return self.filter(guest=guest) if guest else self.none()
 
     def reviewable(self) -> "ImageQuerySet":
         """Images that staff may look at and say what they are."""
-        return self if settings.REVIEW_SCOPE == "all" else self.filter(Q(consent=True) | Q(review_consent=True))
+        members, agreed = self.of_members(), Q(consent=True) | Q(review_consent=True)
+        return members if settings.REVIEW_SCOPE == "all" else members.filter(agreed)
 
     def trainable(self) -> "ImageQuerySet":
         """Images that may enter a dataset or a comparison of detectors."""
-        return self if settings.REVIEW_SCOPE == "all" else self.filter(consent=True)
+        members = self.of_members()
+        return members if settings.REVIEW_SCOPE == "all" else members.filter(consent=True)
 
     def judged_by_another(self, detector: Any) -> "ImageQuerySet":
         """Images with a verdict that is not this detector's."""
@@ -53,54 +59,6 @@ class ImageQuerySet(WorkQuerySet["Image"]):
 
     def pending(self) -> "ImageQuerySet":
         return self.filter(state__in=[State.WAITING, State.ANALYSING])
-
-    def claim(self, token: uuid.UUID, limit: int) -> "ImageQuerySet":
-        """Take up to `limit` waiting rows for the worker `token` and return them: uploads before background work, then
-        in turns (`_next_fresh`).
-
-        A row that was tried before is taken alone: should it kill the worker, it drags no other row along.
-        """
-        for _ in range(TRIES):
-            candidates, most = next((batch for batch in self._batches(limit) if batch[0]), ([], 0))
-            if not candidates:
-                break
-            if (taken := self.take(candidates, token, most)).exists():
-                return taken
-        return self.none()
-
-    def _batches(self, limit: int) -> Iterator[tuple[list[int], int]]:
-        """What may be taken next, in this order, and how many of it at most."""
-        for background in (False, True):
-            lane = self.free().filter(background=background)
-            yield lane._next_fresh(limit), limit
-            yield lane._tried_before(), 1
-
-    def _next_fresh(self, limit: int) -> list[int]:
-        """Owners take turns, the one first who was served longest ago. Whose turn it is may bring a huge picture, which
-        is then a batch of its own: nobody's small one waits in the same batch."""
-        fresh = self.filter(attempts=0)
-        owners = fresh.owners_in_turn()[: 2 * limit]
-        if not owners:
-            return []
-        first = fresh.filter(owner=owners[0]).order_by("pk").first()
-        if first and first.is_huge:
-            return [first.pk]
-        small = fresh.alias(area=F("width") * F("height")).filter(area__lte=HUGE).order_by("pk")
-        rows = [small.filter(owner=owner).values_list("pk", flat=True)[: 2 * limit] for owner in owners]
-        in_turns = (pk for turn in zip_longest(*rows) for pk in turn if pk is not None)
-        return list(islice(in_turns, 2 * limit))  # more than needed: another worker may get some of them
-
-    def _tried_before(self) -> list[int]:
-        rows = self.filter(attempts__gt=0).order_by("attempts", "pk")
-        return list(rows.values_list("pk", flat=True)[:8])
-
-    def owners_in_turn(self) -> list[int]:
-        """Whose rows these are, who was served longest ago first."""
-        served = Image.objects.filter(owner=OuterRef("owner"), claimed_at__isnull=False).order_by("-claimed_at")
-        owners = (
-            self.order_by().values("owner").annotate(oldest=Min("pk"), served=Subquery(served.values("claimed_at")[:1]))
-        )
-        return list(owners.order_by(F("served").asc(nulls_first=True), "oldest").values_list("owner", flat=True))
 
 
 def original_path(image: "Image", filename: str) -> str:
@@ -116,6 +74,9 @@ class Image(Work):
         models.CASCADE,
         related_name="images",
         db_index=False,  # image_history begins with it
+    )
+    guest = models.CharField(
+        max_length=32, blank=True, editable=False, db_index=True, help_text="whose session it was, without an account"
     )
     name = models.CharField("file name", max_length=200)
     original = models.FileField(upload_to=original_path, max_length=200)
@@ -168,7 +129,9 @@ class Image(Work):
     source = models.CharField(max_length=100, blank=True, editable=False, help_text="of imported images")
     license = models.CharField(max_length=200, blank=True, editable=False)
     compared = models.BooleanField(default=False, editable=False, help_text="with all others, for crops")
+    drawable = models.BooleanField(default=True, editable=False, help_text="its heat map, if that is missing")
     background = models.BooleanField(default=False, editable=False, help_text="analysed when no upload waits")
+    bulk = models.BooleanField(default=False, editable=False, help_text="of a batch; single uploads go first")
 
     reviewer = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", editable=False
@@ -180,17 +143,20 @@ class Image(Work):
     objects = ImageQuerySet.as_manager()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["owner", "sha256"], name="one_row_per_owner_and_file")]
+        constraints = [models.UniqueConstraint(fields=["owner", "guest", "sha256"], name="one_row_per_person_and_file")]
         indexes = [
             models.Index(fields=["owner", "-id"], name="image_history"),
             models.Index(fields=["owner", "outcome", "-id"], name="image_history_outcome"),
             models.Index(fields=["owner", "state", "-id"], name="image_history_state"),
             models.Index(fields=["owner", "score", "id"], name="image_history_score"),
             models.Index(fields=["owner", "changed_at"], name="image_history_changed"),
-            models.Index(fields=["state", "background", "attempts", "owner", "id"], name="image_lanes"),
+            models.Index(fields=["state", "background", "bulk", "attempts", "owner", "id"], name="image_lanes"),
             models.Index(fields=["owner", "claimed_at"], name="image_served"),
             models.Index(fields=["label", "outcome", "id"], name="image_curation"),
             models.Index(fields=["id"], condition=Q(compared=False), name="image_uncompared"),
+            models.Index(
+                fields=["-id"], condition=Q(state=State.DONE, heat="", drawable=True), name="image_without_heat"
+            ),
         ]
         ordering = ["-id"]
 
@@ -201,7 +167,7 @@ class Image(Work):
         return reverse("image", args=[self.uuid])
 
     @classmethod
-    def given_up(cls) -> dict[str, Any]:
+    def given_up(cls) -> Values:
         return {"state": State.FAILED, "error": INTERRUPTED}
 
     @property
@@ -220,19 +186,7 @@ class Image(Work):
 
     def queue_position(self) -> int:
         """1 for the next one to be taken, as far as it can be told: owners take turns."""
-        waiting = Image.objects.filter(state=State.WAITING)
-        lane = waiting.filter(background=self.background)
-        before = waiting.filter(background=False).count() if self.background else 0
-        if self.attempts:
-            earlier = Q(attempts__lt=self.attempts) | Q(attempts=self.attempts, pk__lte=self.pk)
-            return before + lane.filter(earlier).count()
-        fresh = lane.filter(attempts=0)
-        mine = fresh.filter(owner=self.owner_id, pk__lte=self.pk).count()
-        owners = fresh.owners_in_turn()
-        earlier_owners = set(owners[: owners.index(self.owner_id)]) if self.owner_id in owners else set()
-        counts = fresh.exclude(owner=self.owner_id).order_by().values_list("owner").annotate(n=Count("pk"))
-        others = sum(min(n, mine if owner in earlier_owners else mine - 1) for owner, n in counts)
-        return int(before + mine + others)
+        return Image.objects.filter(state=State.WAITING).place_of(self)
 
     @property
     def files(self) -> "list[models.fields.files.FieldFile]":
@@ -241,12 +195,12 @@ class Image(Work):
     @property
     def reviewable(self) -> bool:
         """Whether staff may look at the picture."""
-        return self.consent or self.review_consent or settings.REVIEW_SCOPE == "all"
+        return not self.guest and (self.consent or self.review_consent or settings.REVIEW_SCOPE == "all")
 
     @property
     def trainable(self) -> bool:
         """Whether it may enter a dataset."""
-        return self.consent or settings.REVIEW_SCOPE == "all"
+        return not self.guest and (self.consent or settings.REVIEW_SCOPE == "all")
 
     def picture_visible_to(self, viewer: Viewer) -> bool:
         """The owner always; staff who may look at images only what is reviewable."""

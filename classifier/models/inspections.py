@@ -7,6 +7,7 @@ from django.db import models, transaction
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
 
+from classifier.models.claims import Values
 from classifier.models.images import remove_files
 from classifier.models.jobs import Job
 
@@ -31,7 +32,7 @@ class Inspection(Job):
         return f"inspection {self.pk}"
 
     @classmethod
-    def given_up(cls) -> dict[str, Any]:
+    def given_up(cls) -> Values:
         return {**super().given_up(), "error": TAKES_TOO_LONG}
 
 

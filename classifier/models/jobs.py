@@ -1,14 +1,23 @@
 """Work that runs in the background, row by row, and that people may cancel."""
 
 import uuid
-from typing import Any, Self
+from typing import Any, Self, TypedDict
 
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
 from classifier.models.choices import JobState
-from classifier.models.claims import Work, WorkQuerySet
+from classifier.models.claims import Values, Work, WorkQuerySet
+
+
+class Progress(TypedDict, total=False):
+    """How far a job is. seconds: since the phase began; phase, seconds: of training and measuring only."""
+
+    phase: str
+    done: int
+    total: int
+    seconds: float
 
 
 class JobQuerySet(WorkQuerySet[Any]):
@@ -42,13 +51,26 @@ class Job(Work):
         abstract = True
 
     @classmethod
-    def given_up(cls) -> dict[str, Any]:
+    def given_up(cls) -> Values:
         reason = "It was interrupted several times, by a crash or because it ran out of memory."
         return {"state": JobState.FAILED, "error": reason, "finished_at": timezone.now()}
 
     @property
     def is_open(self) -> bool:
         return self.state in (JobState.WAITING, JobState.RUNNING)
+
+    @property
+    def share_done(self) -> float | None:
+        """Between 0 and 1, None before the total is known."""
+        done, total = (self.progress.get(key) or 0 for key in ("done", "total"))
+        return min(1.0, done / total) if total else None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """By the pace so far, None as long as there is none to go by."""
+        done, total = (self.progress.get(key) or 0 for key in ("done", "total"))
+        seconds = self.progress.get("seconds")
+        return seconds / done * max(0, total - done) if done and seconds is not None and self.is_open else None
 
     def finish(self, state: JobState, **values: Any) -> bool:
         return self.update_mine(**values, state=state, finished_at=timezone.now())

@@ -9,7 +9,7 @@ from django.db import models
 from django.utils import timezone
 
 from classifier.detector.labels import CLASS_NAMES
-from classifier.models.choices import Architecture, JobState, Start
+from classifier.models.choices import Architecture, Start
 from classifier.models.claims import Work, WorkQuerySet
 from classifier.models.datasets import DatasetVersion
 from classifier.models.detectors import Detector
@@ -43,12 +43,6 @@ class TrainingRun(Job):
 
     def __str__(self) -> str:
         return self.name
-
-    @property
-    def seconds_left(self) -> float | None:
-        """By the pace so far, None as long as there is none to go by."""
-        done, total, seconds = (self.progress.get(key) or 0 for key in ("done", "total", "seconds"))
-        return seconds / done * (total - done) if done and self.state == JobState.RUNNING else None
 
 
 class Measurement(Job):

@@ -7,7 +7,6 @@ ContentProducer and ProduceID: provider and content number; ContentPropagator an
 import json
 import re
 from collections.abc import Iterable
-from typing import Any
 
 from classifier.provenance.evidence import Evidence, Strength, clean, only_filled
 
@@ -33,7 +32,7 @@ def evidence_of(texts: Iterable[str]) -> list[Evidence]:
     return []
 
 
-def _evidence(label: dict[str, Any]) -> Evidence:
+def _evidence(label: dict[str, object]) -> Evidence:
     value = str(label["label"]).strip()
     strength, words = MEANINGS[value]
     details = only_filled((name, clean(str(label.get(key.lower()) or ""), 200)) for name, key in FIELDS)
@@ -42,7 +41,7 @@ def _evidence(label: dict[str, Any]) -> Evidence:
     return Evidence("iptc", strength, "AI", summary, {"aigc_label": value, **details})
 
 
-def _label(text: str) -> dict[str, Any] | None:
+def _label(text: str) -> dict[str, object] | None:
     begin = _BEGIN.match(text)
     if not begin or "label" not in text.lower():
         return None
@@ -57,7 +56,7 @@ def _label(text: str) -> dict[str, Any] | None:
     return None
 
 
-def _object(text: str) -> dict[str, Any]:
+def _object(text: str) -> dict[str, object]:
     """An object at the beginning of a text; single quotes are taken for double ones when there are no others."""
     text = text if '"' in text else text.replace("'", '"')
     try:

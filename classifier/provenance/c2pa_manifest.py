@@ -11,12 +11,13 @@ import json
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from classifier.provenance import c2pa_story as story
 from classifier.provenance import c2pa_words
-from classifier.provenance.evidence import Evidence, Strength, clean, only_filled, unreadable
+from classifier.provenance.c2pa_types import DataHash, Ingredient, Manifest, Manifests, Outcomes, Report, Validity
+from classifier.provenance.evidence import Details, Evidence, Strength, clean, only_filled, unreadable
 
 TRUST = Path(__file__).parent / "trust"
 KEY_USAGES = (
@@ -85,22 +86,20 @@ class Signing:
     """validity: when the signer's certificate begins and ends. fits: the signed hash is that of the file, whatever rule
     its exclusions break."""
 
-    validity: dict[str, Any] = field(default_factory=dict)
+    validity: Validity = field(default_factory=lambda: Validity())
     fits: bool = False
 
 
-def _signing(reader: Any, report: dict[str, Any], data: bytes) -> Signing:
+def _signing(reader: Any, report: Report, data: bytes) -> Signing:
     """Asked for only when something failed."""
     listed = json.loads(reader.crjson()).get("manifests") or []
-    active: dict[str, Any] = next(
-        (entry for entry in listed if entry.get("label") == report.get("active_manifest")), {}
-    )
-    about = (active.get("signature") or {}).get("certificateInfo") or {}
-    signed = (active.get("assertions") or {}).get("c2pa.hash.data") or {}
-    return Signing(about.get("validity") or {}, _is_hash_of(data, signed))
+    active: Any = next((entry for entry in listed if entry.get("label") == report.get("active_manifest")), {})
+    about: Any = (active.get("signature") or {}).get("certificateInfo") or {}
+    signed: Any = (active.get("assertions") or {}).get("c2pa.hash.data") or {}
+    return Signing(cast(Validity, about.get("validity") or {}), _is_hash_of(data, signed))
 
 
-def _is_hash_of(data: bytes, signed: dict[str, Any]) -> bool:
+def _is_hash_of(data: bytes, signed: DataHash) -> bool:
     """Whether a data hash (C2PA 2.2, 18.5) is that of the file without its exclusions."""
     name = str(signed.get("alg") or "sha256")
     exclusions = sorted((int(part["start"]), int(part["length"])) for part in signed.get("exclusions") or [])
@@ -117,10 +116,10 @@ def _is_hash_of(data: bytes, signed: dict[str, Any]) -> bool:
     return base64.b64encode(digest.digest()).decode() == said
 
 
-def _judged(report: dict[str, Any], signing: Signing = Signing()) -> Evidence:
-    manifests: dict[str, Any] = report.get("manifests") or {}
+def _judged(report: Report, signing: Signing = Signing()) -> Evidence:
+    manifests: Manifests = report.get("manifests") or {}
     name = report.get("active_manifest", "")
-    active: dict[str, Any] = manifests.get(name) or {}
+    active: Manifest = manifests.get(name) or {}
     failures = _failures(report)
     doubts = [code for code in failures if code.startswith(ABOUT_THE_SIGNER)]
     broken = [code for code in failures if not code.startswith((*ABOUT_THE_SIGNER, "cawg.", "timeStamp."))]
@@ -162,13 +161,13 @@ def _is_about_identity(code: str) -> bool:
     return code.startswith("cawg.") and "untrusted" not in code
 
 
-def _state(report: dict[str, Any], active: dict[str, Any], broken: list[str], signing: Signing) -> str:
+def _state(report: Report, active: Manifest, broken: list[str], signing: Signing) -> str:
     """trusted, valid (signature and contents fit together, whatever rule is broken besides) or invalid."""
     if not active:
         return "invalid"
     if not broken:
         return "trusted" if report.get("validation_state") == "Trusted" else "valid"
-    matched = {code for code in _codes(report, "success") if "claimSignature" in code or "Hash.match" in code}
+    matched = {code for code in _matched(report) if "claimSignature" in code or "Hash.match" in code}
     contents = signing.fits or any(code.endswith("Hash.match") for code in matched)
     changed = [
         code for code in broken if "mismatch" in code and not (signing.fits and code == "assertion.dataHash.mismatch")
@@ -183,23 +182,24 @@ def _of_invalid(broken: list[str], signer: str, says: str) -> str:
     return f"Content Credentials of {signer} are there, but they can't be checked, so they decide nothing.{claimed}"
 
 
-def _codes(report: dict[str, Any], outcome: str) -> list[str]:
-    active = (report.get("validation_results") or {}).get("activeManifest") or {}
-    return [str(entry.get("code", "")) for entry in active.get(outcome) or []]
+def _matched(report: Report) -> list[str]:
+    """Codes of what was checked and holds."""
+    active: Outcomes = (report.get("validation_results") or {}).get("activeManifest") or {}
+    return [str(entry.get("code", "")) for entry in active.get("success") or []]
 
 
-def _failures(report: dict[str, Any]) -> list[str]:
+def _failures(report: Report) -> list[str]:
     """Codes of what failed, of the active manifest and of what had not failed before when ingredients were added."""
     results = report.get("validation_results") or {}
-    groups = [results.get("activeManifest") or {}]
+    groups: list[Outcomes] = [results.get("activeManifest") or {}]
     groups += [delta.get("validationDeltas") or {} for delta in results.get("ingredientDeltas") or []]
     codes = [str(entry.get("code", "")) for group in groups for entry in group.get("failure") or []]
     return list(dict.fromkeys(filter(None, codes)))
 
 
-def _tree(manifests: dict[str, Any], name: str, above: frozenset[str], budget: list[int]) -> list[dict[str, Any]]:
+def _tree(manifests: Manifests, name: str, above: frozenset[str], budget: list[int]) -> list[Details]:
     """The ingredients of a manifest with theirs; cycles are cut, and no more than the budget is listed in all."""
-    found: list[dict[str, Any]] = []
+    found: list[Details] = []
     if name in above:
         return found
     for ingredient in (manifests.get(name) or {}).get("ingredients") or []:
@@ -207,7 +207,7 @@ def _tree(manifests: dict[str, Any], name: str, above: frozenset[str], budget: l
         if budget[0] < 0:
             break
         target = str(ingredient.get("active_manifest") or "")
-        manifest = manifests.get(target) or {}
+        manifest: Manifest = manifests.get(target) or {}
         entry = only_filled(
             [
                 ("title", clean(str(ingredient.get("title") or ""), 120)),
@@ -222,7 +222,7 @@ def _tree(manifests: dict[str, Any], name: str, above: frozenset[str], budget: l
     return found
 
 
-def _recorded_failures(ingredient: dict[str, Any]) -> list[str]:
+def _recorded_failures(ingredient: Ingredient) -> list[str]:
     statuses = [entry for entry in ingredient.get("validation_status") or [] if isinstance(entry, dict)]
     codes = [str(entry.get("code", "")) for entry in statuses]
     return [code for code in codes if code and not code.startswith(ABOUT_THE_SIGNER)][:4]

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import cast
 
+from classifier.provenance.c2pa_types import Action, Assertion, Manifest, Manifests
 from classifier.provenance.c2pa_words import agent
 from classifier.provenance.credits import made_by_ai
 from classifier.provenance.evidence import Direction, clean
@@ -40,7 +41,7 @@ class _Sources:
     written: list[str] = field(default_factory=list)
 
 
-def of(manifests: dict[str, Any], name: str) -> Story:
+def of(manifests: Manifests, name: str) -> Story:
     """What the active manifest and the pictures it was made from say.
 
     A picture is AI-generated when it, or the picture it was opened from, was created so. AI in an edit or in a part of
@@ -64,7 +65,7 @@ def of(manifests: dict[str, Any], name: str) -> Story:
     return Story("none", "", kinds)
 
 
-def _sources_of(manifests: dict[str, Any], name: str) -> _Sources:
+def _sources_of(manifests: Manifests, name: str) -> _Sources:
     """Along the chain of parents."""
     found, seen, on_the_line = _Sources(), set[str](), [name]
     while on_the_line and len(seen) < MANIFESTS:
@@ -84,7 +85,7 @@ def _sources_of(manifests: dict[str, Any], name: str) -> _Sources:
     return found
 
 
-def _add_own(manifest: dict[str, Any], found: _Sources) -> None:
+def _add_own(manifest: Manifest, found: _Sources) -> None:
     """What one manifest says: the types of its actions, else the programs and words of them, else its metadata."""
     own = _Sources()
     for action in actions(manifest):
@@ -105,11 +106,10 @@ def _add_own(manifest: dict[str, Any], found: _Sources) -> None:
     found.written += own.written
 
 
-def _kind_without_type(action: dict[str, Any], manifest: dict[str, Any]) -> str:
+def _kind_without_type(action: Action, manifest: Manifest) -> str:
     """The source of an action that names none, by the program that did it and the words for it."""
     name, using = str(action.get("action") or ""), agent(action)
-    given = action.get("parameters")
-    parameters: dict[str, Any] = given if isinstance(given, dict) else {}
+    parameters = _object(action.get("parameters"))
     words = [
         str(said) for said in (action.get("description"), parameters.get("description"), parameters.get("name")) if said
     ]
@@ -120,11 +120,11 @@ def _kind_without_type(action: dict[str, Any], manifest: dict[str, Any]) -> str:
     return PARTLY if name in INVENTS and (by & {"AI", "edited"} or generative or known_generator(using)) else ""
 
 
-def _source_of(action: dict[str, Any]) -> str:
+def _source_of(action: Action) -> str:
     return source_type(str(action.get("digitalSourceType", "")))
 
 
-def _of_metadata(manifest: dict[str, Any]) -> str:
+def _of_metadata(manifest: Manifest) -> str:
     """A digital source type in IPTC metadata that was signed along."""
     for data in _metadata(manifest):
         for key, value in list(data.items())[:500]:
@@ -133,7 +133,7 @@ def _of_metadata(manifest: dict[str, Any]) -> str:
     return ""
 
 
-def device(manifest: dict[str, Any]) -> str:
+def device(manifest: Manifest) -> str:
     """Make and model of the camera in metadata that was signed along."""
     for data in _metadata(manifest):
         plain = {key.rpartition(":")[2].lower(): str(value) for key, value in list(data.items())[:500]}
@@ -143,48 +143,59 @@ def device(manifest: dict[str, Any]) -> str:
     return ""
 
 
-def _metadata(manifest: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _metadata(manifest: Manifest) -> Iterator[dict[str, object]]:
     for entry in _assertions(manifest):
-        if str(entry.get("label", "")).startswith(METADATA) and isinstance(entry.get("data"), dict):
-            yield entry["data"]
+        if str(entry.get("label", "")).startswith(METADATA):
+            yield _object(entry.get("data"))
 
 
-def _discloses_ai(manifest: dict[str, Any]) -> bool:
+def _discloses_ai(manifest: Manifest) -> bool:
     """C2PA 2.4's assertion about the model behind a picture."""
     return any(str(entry.get("label", "")).startswith("c2pa.ai-disclosure") for entry in _assertions(manifest))
 
 
-def own_sources(manifest: dict[str, Any]) -> list[str]:
+def own_sources(manifest: Manifest) -> list[str]:
     return [kind for action in actions(manifest) if (kind := _source_of(action))]
 
 
-def _creative_work_says_ai(manifest: dict[str, Any]) -> bool:
+def _creative_work_says_ai(manifest: Manifest) -> bool:
     """Adobe's older claim about generative fill: an assertion "com.adobe.generative-ai" among the manifest's own."""
     labels = [str(assertion.get("label", "")) for assertion in _assertions(manifest)]
     return any(label.startswith("com.adobe.generative-ai") for label in labels)
 
 
-def _assertions(manifest: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield from (entry for entry in (manifest.get("assertions") or [])[:500] if isinstance(entry, dict))
+def _assertions(manifest: Manifest) -> Iterator[Assertion]:
+    for entry in (manifest.get("assertions") or [])[:500]:
+        if isinstance(entry, dict):
+            yield cast(Assertion, entry)
 
 
-def actions(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+def _object(value: object) -> dict[str, object]:
+    """A value of the file's own making where it is an object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def actions(manifest: Manifest) -> list[Action]:
     return [
-        action
+        cast(Action, action)
         for assertion in _assertions(manifest)
-        if str(assertion.get("label", "")).startswith("c2pa.actions") and isinstance(assertion.get("data"), dict)
-        for action in (assertion["data"].get("actions") or [])[:200]
+        if str(assertion.get("label", "")).startswith("c2pa.actions")
+        for action in _list(_object(assertion.get("data")).get("actions"))[:200]
         if isinstance(action, dict)
     ]
 
 
-def code(action: dict[str, Any]) -> str:
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def code(action: Action) -> str:
     """One action as the standard names it, for those who know it."""
     extras = ", ".join(part for part in (_source_of(action), agent(action)) if part)
     return clean(f"{action.get('action', '')}{f' ({extras})' if extras else ''}", 160)
 
 
-def generator(manifest: dict[str, Any]) -> str:
+def generator(manifest: Manifest) -> str:
     info = manifest.get("claim_generator_info") or []
     named = [f"{entry.get('name', '')} {entry.get('version', '')}".strip() for entry in info if isinstance(entry, dict)]
     return clean("; ".join(filter(None, named)) or str(manifest.get("claim_generator") or ""), 200)

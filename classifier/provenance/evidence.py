@@ -1,12 +1,17 @@
 """One thing that is known about a file, and the words for it."""
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypedDict, TypeVar
 
 Kind = Literal["c2pa", "iptc", "generator", "camera", "software", "jpeg"]
 Strength = Literal["proves", "declares", "hints"]
 Direction = Literal["AI", "camera", "edited", "none"]
+
+Details = Mapping[str, object]
+"""What was read, by name: texts, numbers, yes or no, or lists of such; JSON-serialisable."""
+
+Value = TypeVar("Value")
 
 LONGEST = 2000
 """Characters that are kept of any text found in a file; prompts may be long, bombs are longer."""
@@ -14,6 +19,37 @@ LONGEST = 2000
 
 class ProvenanceError(Exception):
     """A part of a file that can't be read; the message completes "… could not be read: "."""
+
+
+class Told(TypedDict):
+    """A piece of evidence in reports, in the rows of the database and for other programs."""
+
+    kind: Kind
+    strength: Strength
+    direction: Direction
+    summary: str
+    details: Details
+
+
+class Settings(TypedDict, total=False):
+    """What a generator wrote of how it made a picture; "" or nothing where it wrote nothing. direction: "edited" where
+    it only changed a picture that was loaded, with its `nodes` or what it was `enlarged_with`."""
+
+    generator: str
+    version: str
+    prompt: object
+    negative_prompt: object
+    model: object
+    seed: object
+    sampler: object
+    steps: object
+    cfg: object
+    size: object
+    job: str
+    signature: str
+    direction: Direction
+    nodes: str
+    enlarged_with: str
 
 
 @dataclass(frozen=True)
@@ -27,10 +63,16 @@ class Evidence:
     strength: Strength
     direction: Direction
     summary: str
-    details: dict[str, Any] = field(default_factory=dict)
+    details: Details = field(default_factory=dict)
 
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+    def as_dict(self) -> Told:
+        return {
+            "kind": self.kind,
+            "strength": self.strength,
+            "direction": self.direction,
+            "summary": self.summary,
+            "details": self.details,
+        }
 
 
 def unreadable(kind: Kind, what: str, reason: object) -> Evidence:
@@ -46,6 +88,6 @@ def clean(text: str, longest: int = LONGEST) -> str:
     return kept if len(kept) <= longest else kept[: longest - 1] + "…"
 
 
-def only_filled(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+def only_filled(pairs: Iterable[tuple[str, Value]]) -> dict[str, Value]:
     """Details without the empty ones."""
     return {key: value for key, value in pairs if value not in (None, "", [], {})}

@@ -13,10 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from classifier.provenance import graphs, json_settings, parameters
-from classifier.provenance.evidence import Evidence, clean, only_filled
+from classifier.provenance.evidence import Evidence, Settings, clean, only_filled
 from classifier.provenance.names import is_made_with, known_generator
 
-Found = dict[str, Any]
 Texts = Sequence[tuple[str, str]]
 
 FREE = ("parameters", "comment", "usercomment", "description", "windows comment", "generation_data", "generation data",
@@ -50,7 +49,7 @@ def _named(name: str, where: str, text: str) -> Evidence:
     return Evidence("generator", "declares", "AI", f"The file names {name} as the program that made it.", details)
 
 
-def _declares(found: Found) -> Evidence:
+def _declares(found: Settings) -> Evidence:
     details = only_filled((key, _bounded(value)) for key, value in found.items())
     what = "its prompt and settings" if "prompt" in details else "its settings"
     if signature := found.get("signature"):
@@ -58,7 +57,7 @@ def _declares(found: Found) -> Evidence:
     return Evidence("generator", "declares", "AI", f"{found['generator']} wrote {what} into the file.", details)
 
 
-def _edited(found: Found) -> Evidence:
+def _edited(found: Settings) -> Evidence:
     details = only_filled((key, _bounded(value)) for key, value in found.items())
     summary = (
         f"{found['generator']} edited a picture that was loaded from elsewhere; nothing says that it generated one."
@@ -96,16 +95,16 @@ def _json(text: str) -> Any:
     return json.loads(text[:4_000_000].rstrip("\x00 \n"))
 
 
-def _settings(texts: Texts) -> Found | None:
+def _settings(texts: Texts) -> Settings | None:
     return next((found for text in _free(texts) if (found := parameters.read_settings(text))), None)
 
 
-def _enlarged(texts: Texts) -> Found | None:
+def _enlarged(texts: Texts) -> Settings | None:
     tool = next((tool for text in _free(texts) if (tool := parameters.enlarged_with(text))), "")
     return {"generator": "AUTOMATIC1111", "direction": "edited", "enlarged_with": tool} if tool else None
 
 
-def _graph(texts: Texts) -> Found | None:
+def _graph(texts: Texts) -> Settings | None:
     by_key = _first(texts)
     named: dict[str, str] = {name: by_key[name] for name in ("prompt", "workflow") if name in by_key}
     for _, text in texts:
@@ -114,7 +113,7 @@ def _graph(texts: Texts) -> Found | None:
     return graphs.read_graph(named)
 
 
-def _as_json(texts: Texts) -> Found | None:
+def _as_json(texts: Texts) -> Settings | None:
     schemes = _first(texts)
     for text in _free(texts):
         if text.lstrip()[:1] == "{" and (found := json_settings.read(text, "fooocus_scheme" in schemes)):
@@ -122,7 +121,7 @@ def _as_json(texts: Texts) -> Found | None:
     return None
 
 
-def _invokeai(listed: Texts) -> Found | None:
+def _invokeai(listed: Texts) -> Settings | None:
     texts = _first(listed)
     if text := texts.get("invokeai_metadata"):
         data = _json(text)
@@ -155,7 +154,7 @@ def _invokeai(listed: Texts) -> Found | None:
     return {"generator": "InvokeAI", "direction": "AI" if made else "edited"}
 
 
-def _novelai(listed: Texts) -> Found | None:
+def _novelai(listed: Texts) -> Settings | None:
     """PNG: one chunk a key. WebP: the same keys as one JSON object in EXIF."""
     texts = _first(listed)
     for text in _free(listed):
@@ -176,7 +175,7 @@ def _novelai(listed: Texts) -> Found | None:
     }
 
 
-def _easy_diffusion(listed: Texts) -> Found | None:
+def _easy_diffusion(listed: Texts) -> Settings | None:
     texts = _first(listed)
     model = texts.get("use_stable_diffusion_model") or texts.get("Stable Diffusion model")
     if not model:
@@ -193,7 +192,7 @@ FLAGS = re.compile(
 )
 
 
-def _midjourney(texts: Texts) -> Found | None:
+def _midjourney(texts: Texts) -> Settings | None:
     """A prompt with its flags and a job number. The number alone may be any print shop's."""
     for key, text in texts:
         if key.lower() == "description" and (job := JOB.search(text[:100_000])):
@@ -205,7 +204,7 @@ def _midjourney(texts: Texts) -> Found | None:
 SIGNED = re.compile(r"Signature:\s*([A-Za-z0-9+/\s]{80,}={0,2})\s*")
 
 
-def _xai(texts: Texts) -> Found | None:
+def _xai(texts: Texts) -> Settings | None:
     """Grok writes a signature as description and the picture's UUID as author, and no name."""
     authors = [text for key, text in texts if key.lower() in ("author", "artist")]
     if not any(re.fullmatch(UUID, text.strip(), re.I) for text in authors):
@@ -225,7 +224,7 @@ def _is_base64(text: str) -> bool:
         return False
 
 
-READERS: tuple[Callable[[Texts], Found | None], ...] = (
+READERS: tuple[Callable[[Texts], Settings | None], ...] = (
     _novelai,
     _as_json,
     _settings,

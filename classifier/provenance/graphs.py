@@ -6,9 +6,19 @@ API form: {"3": {"class_type": "KSampler", "inputs": {…}}}; the editor's form:
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import NotRequired, TypedDict, TypeGuard
 
-Found = dict[str, Any]
+from classifier.provenance.evidence import Settings
+
+
+class Node(TypedDict):
+    """Of a graph in API form. inputs: by name, a value or [key of another node, number of its output]."""
+
+    class_type: str
+    inputs: NotRequired[object]
+
+
+Nodes = dict[str, Node]
 
 SAMPLER = re.compile(
     r"sampler(?!_?select|.*schedul|selector)|text_?to_?image|txt2img|text2img|t2i|img2img|imagegenerat|generateimage"
@@ -25,7 +35,7 @@ SKIPPED = (2, 4)
 """Modes of the editor's nodes that do not run: muted and bypassed."""
 
 
-def read_graph(texts: Mapping[str, str]) -> Found | None:
+def read_graph(texts: Mapping[str, str]) -> Settings | None:
     """texts: "prompt" and "workflow" with JSON. The direction is AI with a sampler, edited without one when a picture
     was loaded; None for what is no graph or says neither."""
     graph, workflow = (_object(texts.get(name, "")) for name in ("prompt", "workflow"))
@@ -38,7 +48,7 @@ def read_graph(texts: Mapping[str, str]) -> Found | None:
     return None
 
 
-def _kinds_of_nodes(nodes: dict[str, Any]) -> list[str]:
+def _kinds_of_nodes(nodes: Nodes) -> list[str]:
     """Of the nodes that lead to one that saves; of all of them when those neither sample nor load anything."""
     kinds = [str(node["class_type"]) for node in _running(nodes).values()]
     if any(_samples(kind) or LOADS.search(kind) for kind in kinds):
@@ -50,7 +60,7 @@ def _samples(kind: str) -> bool:
     return bool(SAMPLER.search(kind)) and not PARTIAL.search(kind)
 
 
-def _object(text: str) -> dict[str, Any]:
+def _object(text: str) -> dict[str, object]:
     try:
         found = json.loads(text[:4_000_000].rstrip("\x00 \n")) if "{" in text[:100] else {}
     except ValueError:
@@ -58,16 +68,16 @@ def _object(text: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _is_node(node: Any) -> bool:
+def _is_node(node: object) -> TypeGuard[Node]:
     return isinstance(node, dict) and isinstance(node.get("class_type"), str)
 
 
-def _running(nodes: dict[str, Any]) -> dict[str, Any]:
+def _running(nodes: Nodes) -> Nodes:
     """The nodes that lead to one that saves or shows; all of them when none does."""
     waiting = [key for key, node in nodes.items() if SAVES.search(node["class_type"])]
     if not waiting:
         return nodes
-    reached: dict[str, Any] = {}
+    reached: Nodes = {}
     while waiting:
         key = waiting.pop()
         if key in reached or key not in nodes:
@@ -80,7 +90,7 @@ def _running(nodes: dict[str, Any]) -> dict[str, Any]:
     return reached
 
 
-def _kinds_of_workflow(workflow: dict[str, Any]) -> list[str]:
+def _kinds_of_workflow(workflow: dict[str, object]) -> list[str]:
     definitions = workflow.get("definitions")
     parts = definitions.get("subgraphs") if isinstance(definitions, dict) else None
     graphs = [workflow, *(part for part in (parts if isinstance(parts, list) else []) if isinstance(part, dict))]
@@ -89,8 +99,8 @@ def _kinds_of_workflow(workflow: dict[str, Any]) -> list[str]:
     return [str(node.get("type", "")) for node in nodes if node.get("mode") not in SKIPPED]
 
 
-def _details(nodes: dict[str, Any]) -> Found:
-    found: Found = {}
+def _details(nodes: Nodes) -> Settings:
+    found: Settings = {}
     for node in nodes.values():
         kind, inputs = node["class_type"], node.get("inputs")
         if not isinstance(inputs, dict):

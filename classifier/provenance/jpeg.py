@@ -4,8 +4,6 @@ Double compression: coefficients that were quantised twice leave a periodic hist
 and Farid 2004).
 """
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, JpegImagePlugin
@@ -70,7 +68,7 @@ def evidence_of(image: Image.Image, grey: Image.Image | None, progressive: bool)
         return None
     quality = jpeg_quality(tables[0])
     strength = compressed_twice(grey, tables[0]) if grey else 0.0
-    details: dict[str, Any] = {
+    details: dict[str, object] = {
         "quality": quality,
         "progressive": progressive,
         "sampling": SAMPLINGS.get(JpegImagePlugin.get_sampling(image), "other"),

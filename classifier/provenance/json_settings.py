@@ -1,11 +1,13 @@
 """Settings as JSON, of whichever program: a prompt or steps, and two of sampler, seed, CFG, model and size."""
 
 import json
-from typing import Any
+from typing import cast
 
+from classifier.provenance.evidence import Settings
 from classifier.provenance.names import known_generator
 
-Found = dict[str, Any]
+Value = str | int | float
+Object = dict[str, object]
 
 KEYS = {
     "prompt": ("prompt", "positive_prompt", "positiveprompt", "positive", "text_prompt", "input_prompt"),
@@ -34,7 +36,7 @@ INSIDE = (
 """Keys under which programs nest their settings, as an object or as JSON once more."""
 
 
-def read(text: str, fooocus: bool = False) -> Found | None:
+def read(text: str, fooocus: bool = False) -> Settings | None:
     """Prompt and settings, None when the text holds none. fooocus: another field says that they are Fooocus's.
     Raises ValueError or RecursionError when it is no JSON."""
     data, _ = json.JSONDecoder().raw_decode(text[:4_000_000].lstrip())  # TensorArt ends its JSON with a NUL
@@ -45,22 +47,26 @@ def read(text: str, fooocus: bool = False) -> Found | None:
     for part in (data, *_nested(data)):
         found = {name: _value(part, keys) for name, keys in KEYS.items()}
         if _convinces(found) or ("sui_image_params" in data and found["prompt"]):
-            return {"generator": _generator(data, part, found, fooocus), **found, "version": _version(data, part)}
+            return {**_settings(found), "generator": _generator(data, part, fooocus), "version": _version(data, part)}
     return None
 
 
-def _of_graph(data: Found) -> Found | None:
+def _of_graph(data: Object) -> Settings | None:
     """Civitai's graphs carry their settings beside the nodes; without a sampler they are left to `graphs`."""
     if "extraMetadata" not in data:
         return None
     for part in _nested(data):
         found = {name: _value(part, keys) for name, keys in KEYS.items()}
         if _convinces(found):
-            return {"generator": "Civitai", **found}
+            return {**_settings(found), "generator": "Civitai"}
     return None
 
 
-def _nested(data: Found) -> list[Found]:
+def _settings(found: dict[str, Value]) -> Settings:
+    return cast(Settings, found)  # their names are those of KEYS
+
+
+def _nested(data: Object) -> list[Object]:
     parts = []
     for name in INSIDE:
         inner = data.get(name)
@@ -74,7 +80,7 @@ def _nested(data: Found) -> list[Found]:
     return parts
 
 
-def _value(data: Found, keys: tuple[str, ...]) -> Any:
+def _value(data: Object, keys: tuple[str, ...]) -> Value:
     plain = {key.lower().replace(" ", "_").replace("-", "_"): value for key, value in list(data.items())[:400]}
     for key in keys:
         value = plain.get(key)
@@ -83,7 +89,7 @@ def _value(data: Found, keys: tuple[str, ...]) -> Any:
     return ""
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Value:
     """A model may be an object with a name, or a list of them."""
     if isinstance(value, list):
         value = value[0]
@@ -92,13 +98,13 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, str | int | float) else str(value)
 
 
-def _convinces(found: Found) -> bool:
+def _convinces(found: dict[str, Value]) -> bool:
     known = {name for name, value in found.items() if value != ""}
     settings = known & {"sampler", "seed", "cfg", "model", "size"}
     return bool(known & {"prompt", "steps"}) and len(settings) >= 2 and bool(settings & {"sampler", "seed", "cfg"})
 
 
-def _version(data: Found, part: Found) -> str:
+def _version(data: Object, part: Object) -> str:
     said = [
         source.get(key)
         for source in (part, data)
@@ -107,7 +113,7 @@ def _version(data: Found, part: Found) -> str:
     return next((str(value) for value in said if isinstance(value, str | int | float) and value != ""), "")
 
 
-def _generator(data: Found, part: Found, found: Found, fooocus: bool) -> str:
+def _generator(data: Object, part: Object, fooocus: bool) -> str:
     if "sui_image_params" in data:
         return "SwarmUI"
     if "mflux_version" in part:

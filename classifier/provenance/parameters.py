@@ -5,9 +5,8 @@ AUTOMATIC1111 began it; Forge, SD.Next, Fooocus, Civitai and many others write t
 """
 
 import re
-from typing import Any
 
-Found = dict[str, Any]
+from classifier.provenance.evidence import Settings
 
 SAMPLERS = (
     r"(?:k_|sde|euler|heun|lms|dpm|ddim|ddpm|plms|uni_?pc|lcm|restart|res_|ipndm|deis|tcd|er_sde|undefined|karras|flowmatch"
@@ -28,7 +27,7 @@ ENLARGED = re.compile(r"\bPostprocess upscale(?:r| by| to)?:\s*([^,\n]{1,60})", 
 LONGEST = 200_000
 
 
-def read_settings(text: str) -> Found | None:
+def read_settings(text: str) -> Settings | None:
     """Prompt and settings of a text, None when it holds none. Of sampler, seed, CFG, model and size two must be there,
     one of them sampler, seed or CFG, together with steps, a sampler that is known, CFG or a negative prompt."""
     text = text[:LONGEST]
@@ -65,7 +64,7 @@ def _split(before: str) -> tuple[str, str, str]:
     return parts[0].strip(" ,.\n"), parts[1], parts[2].strip(" ,.\n")
 
 
-def _named(found: Found, line: str) -> Found:
+def _named(found: dict[str, str], line: str) -> Settings:
     settings = {key.strip().lower(): value.strip().strip('"') for key, value in SETTING.findall(line)[:60]}
     version = settings.get("version", "")
     fooocus = "fooocus" in version.lower()

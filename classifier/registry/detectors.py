@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -13,36 +13,66 @@ from django.utils import timezone
 from classifier import wakeups
 from classifier.detector.errors import BundleError
 from classifier.detector.serving import bundle
+from classifier.detector.stats.measured import Bin, Report, Training
 from classifier.models import Detector, Image, Promotion, Rescoring
+from classifier.registry import bundles
 
 CHOICES = "choices.json"
 INSTALLED = "came with the code"
 """The reason in the log when no person decided."""
 
 
+class PageCard(TypedDict):
+    """What the pages show of a bundle: the row's copy of a part of its card."""
+
+    training: Training
+    report: Report
+    parameters: int
+    fake_below: float
+    real_above: float
+    reliability: list[Bin]
+
+
 def register(folder: Path, shipped: bool = False) -> Detector:
     """Make a bundle known, by its card alone. A bundle of the same version and model is registered once; its row is
     brought up to date with its card. Raises BundleError."""
     card = bundle.read_card(folder)
-    told = {"architecture": card.architecture, "sha256": card.sha256, "shipped": shipped, "card": _page_card(card)}
-    detector, created = Detector.objects.get_or_create(version=card.version, defaults=told)
+    known = Detector.objects.filter(version=card.version).first()
+    kept = "" if shipped or known else bundles.keep(folder)
+    detector, created = Detector.objects.get_or_create(
+        version=card.version,
+        defaults={
+            "architecture": card.architecture,
+            "sha256": card.sha256,
+            "shipped": shipped,
+            "card": _page_card(card),
+            "bundle": kept,
+        },
+    )
     if not created and detector.sha256 != card.sha256:
         raise BundleError(f"version {card.version} is registered already, with another model; choose a new name")
     if not created and detector.card != _page_card(card):
         detector.card = _page_card(card)
-        Detector.objects.filter(pk=detector.pk).update(card=detector.card)
+        detector.bundle.name = "" if shipped else bundles.keep(folder)
+        Detector.objects.filter(pk=detector.pk).update(card=detector.card, bundle=detector.bundle.name)
     return detector
 
 
-def revise(folder: Path, **changes: Any) -> bundle.Card:
-    """Change entries of a bundle's card, and of its row where it is registered. Raises BundleError."""
-    card = bundle.revise(folder, **changes)
-    Detector.objects.filter(version=card.version, sha256=card.sha256).update(card=_page_card(card))
+def revise(detector: Detector, **changes: Any) -> bundle.Card:
+    """Change entries of a detector's card, in its bundle and in its row alike."""
+    with bundles.open_for_change(detector) as folder:
+        card = bundle.revise(folder, **changes)
+    detector.card = _page_card(card)
+    refresh(card)
     return card
 
 
-def _page_card(card: bundle.Card) -> dict[str, Any]:
-    """What the pages show of a bundle."""
+def refresh(card: bundle.Card) -> None:
+    """Bring the row of a bundle up to date with its card, where it is registered."""
+    Detector.objects.filter(version=card.version, sha256=card.sha256).update(card=_page_card(card))
+
+
+def _page_card(card: bundle.Card) -> PageCard:
     return {
         "training": card.training,
         "report": card.report,
@@ -103,6 +133,7 @@ def shipped_folder(choice: str = "") -> Path:
 def install_shipped() -> Detector:
     """Register the shipped detector and make it the active one, unless staff chose another: on a fresh database,
     when the code ships a newer one, or when settings.DETECTOR changed. Returns the active detector."""
+    bundles.keep_all()
     standing = Detector.objects.active()
     if standing and _chosen_by_staff(standing):
         return standing
@@ -137,11 +168,11 @@ def find(version: str | None) -> Detector:
     except DatabaseError:  # no database yet, or none that has been migrated
         known = "none"
     if not version:
-        return _unstored(shipped_folder(), shipped=True)
-    for shipped in (True, False):
-        folder = Detector(version=version, shipped=shipped).folder
+        return shipped()
+    for with_code in (True, False):
+        folder = Detector(version=version, shipped=with_code).folder
         if (folder / bundle.CARD_FILE).is_file():
-            return _unstored(folder, shipped)
+            return _unstored(folder, with_code)
     raise BundleError(f"expected the version of a detector ({known}); received {version!r}")
 
 
@@ -149,6 +180,11 @@ def registered(version: str) -> Detector:
     """As `find`, for whoever stores something about it: a bundle that the database has not seen yet is registered."""
     found = find(version)
     return found if found.pk else register(found.folder, found.shipped)
+
+
+def shipped(choice: str = "") -> Detector:
+    """A detector that came with the code, without any database: as a row that is not stored. Raises BundleError."""
+    return _unstored(shipped_folder(choice), shipped=True)
 
 
 def _unstored(folder: Path, shipped: bool) -> Detector:

@@ -3,7 +3,6 @@
 import io
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 from xml.sax.saxutils import escape
 
 from django.utils import timezone
@@ -20,6 +19,7 @@ from reportlab.platypus import Image as Figure
 
 from classifier.models import DecidedBy, Image, Outcome
 from classifier.results import report
+from classifier.results.wording import human_answer
 
 FONTS = Path(__file__).parent / "fonts"
 COLOURS = {"REAL": "#0072B2", "FAKE": "#D55E00", "INCONCLUSIVE": "#6F6A86"}
@@ -45,7 +45,7 @@ def as_pdf(image: Image, private: bool, sentence: str) -> bytes:
     return buffer.getvalue()
 
 
-def _story(image: Image, known: dict[str, Any], sentence: str) -> list[Flowable]:
+def _story(image: Image, known: report.Report, sentence: str) -> list[Flowable]:
     decided_by_file = image.decided_by not in ("", DecidedBy.NETWORK)
     verdict = _file_decides(image, known, sentence) if decided_by_file else _network_decides(image, known, sentence)
     evidence = _evidence_lines(known["evidence"]) or ["Nothing. That proves nothing either."]
@@ -53,6 +53,7 @@ def _story(image: Image, known: dict[str, Any], sentence: str) -> list[Flowable]
         _header(),
         *_picture(image),
         *verdict,
+        *_human(image),
         *_section("What the file proves or declares", evidence),
         *_section("File and detector", _fact_lines(known)),
         *_section("Limits", [report.NOTE, *report.LIMITS]),
@@ -82,16 +83,17 @@ def _styles() -> dict[str, ParagraphStyle]:
     }
 
 
-def _paragraph(markup: str, style: str = "body") -> Paragraph:
+def paragraph(markup: str, style: str = "body") -> Paragraph:
+    """In one of the styles; text in it is escaped already."""
     return Paragraph(markup, _styles()[style])
 
 
 def _section(title: str, lines: list[str]) -> list[Flowable]:
-    return [_paragraph(title, "heading"), *(_paragraph(line) for line in lines), Spacer(0, 6)]
+    return [paragraph(title, "heading"), *(paragraph(line) for line in lines), Spacer(0, 6)]
 
 
 def _header() -> Flowable:
-    cells = [[_paragraph("aidetect report", "title"), _paragraph(f"{timezone.now():%d %B %Y, %H:%M} UTC", "date")]]
+    cells = [[paragraph("aidetect report", "title"), paragraph(f"{timezone.now():%d %B %Y, %H:%M} UTC", "date")]]
     return Table(cells, colWidths=[WIDTH / 2, WIDTH / 2], style=[("LEFTPADDING", (0, 0), (-1, -1), 0)])
 
 
@@ -121,39 +123,44 @@ def _jpeg(picture: Picture.Image) -> io.BytesIO:
 
 
 def _word(image: Image) -> Flowable:
-    return _paragraph(f'<font color="{COLOURS[image.outcome]}">{image.get_outcome_display()}</font>', "word")
+    return paragraph(f'<font color="{COLOURS[image.outcome]}">{image.get_outcome_display()}</font>', "word")
 
 
-def _network_decides(image: Image, known: dict[str, Any], sentence: str) -> list[Flowable]:
-    return [_word(image), _paragraph(escape(sentence), "large"), *_experience(known["network"]), Spacer(0, 4)]
+def _network_decides(image: Image, known: report.Report, sentence: str) -> list[Flowable]:
+    return [_word(image), paragraph(escape(sentence), "large"), *_experience(known["network"]), Spacer(0, 4)]
 
 
-def _file_decides(image: Image, known: dict[str, Any], sentence: str) -> list[Flowable]:
+def _file_decides(image: Image, known: report.Report, sentence: str) -> list[Flowable]:
     """What the file says stands large in a frame of the verdict's colour; the network's score is a second opinion."""
-    box = Table([[[_word(image), _paragraph(escape(sentence), "large")]]], colWidths=[WIDTH])
+    box = Table([[[_word(image), paragraph(escape(sentence), "large")]]], colWidths=[WIDTH])
     box.setStyle(
         [("BOX", (0, 0), (-1, -1), 1.5, HexColor(COLOURS[image.outcome])), ("BOTTOMPADDING", (0, 0), (-1, -1), 8)]
     )
     return [box, Spacer(0, 6), *_second_opinion(known["network"]), Spacer(0, 4)]
 
 
-def _second_opinion(network: dict[str, Any] | None) -> list[Flowable]:
+def _second_opinion(network: report.Network | None) -> list[Flowable]:
     if not network:
         return []
     said = Outcome(network["outcome"]).label
     text = f"Second opinion, which decided nothing: from the pixels alone the detector would say “{said}”, score"
-    return [_paragraph(f"{text} {network['score']:.2f}.", "quiet")]
+    return [paragraph(f"{text} {network['score']:.2f}.", "quiet")]
 
 
-def _experience(network: dict[str, Any] | None) -> list[Flowable]:
+def _human(image: Image) -> list[Flowable]:
+    said = human_answer(image)
+    return [paragraph(f"<b>{escape(said)}</b>"), Spacer(0, 4)] if said else []
+
+
+def _experience(network: report.Network | None) -> list[Flowable]:
     seen = network and network["experience"]
     if not seen:
         return []
     share = round(100 * min(0.99, max(0.01, seen["fake"])))
-    return [_paragraph(f"Of {seen['n']:,} held-out images with a score like this, {share}% were AI-generated.")]
+    return [paragraph(f"Of {seen['n']:,} held-out images with a score like this, {share}% were AI-generated.")]
 
 
-def _evidence_lines(pieces: list[dict[str, Any]]) -> list[str]:
+def _evidence_lines(pieces: list[report.Piece]) -> list[str]:
     lines = [f"<b>{one['strength'].capitalize()}</b> ({one['kind']}): {_short(one['summary'])}" for one in pieces]
     more = len(lines) - PIECES
     return [*lines[:PIECES], f"… and {more} more in the JSON report."] if more > 0 else lines
@@ -163,7 +170,7 @@ def _short(text: str) -> str:
     return escape(text if len(text) <= LETTERS else f"{text[:LETTERS]} …")
 
 
-def _fact_lines(known: dict[str, Any]) -> list[str]:
+def _fact_lines(known: report.Report) -> list[str]:
     file, network = known["file"], known["network"]
     lines = [
         f"{escape(file['name'])}, {file['format']}, {file['width']} × {file['height']}, {file['bytes']:,} bytes",

@@ -19,8 +19,8 @@ from django.template.defaultfilters import filesizeformat, pluralize
 from django.utils import timezone
 
 from aidetect import broker
-from classifier.detector.serving.bundle import MODEL_FILE
 from classifier.models import Detector, Image, ImportBatch, JobState, Measurement, State, TrainingRun
+from classifier.registry import bundles
 
 logger = logging.getLogger(__name__)
 LONG_WAIT = timedelta(minutes=5)
@@ -58,7 +58,7 @@ def _detector() -> str:
     detector = Detector.objects.active()
     if not detector:
         return "no detector is active"
-    return "" if (detector.folder / MODEL_FILE).is_file() else "the active detector's model is missing"
+    return "" if bundles.is_there(detector) else "the active detector's model is missing"
 
 
 CHECKS: dict[str, Callable[[], str]] = {
@@ -210,7 +210,9 @@ class Status:
     @property
     def troubles(self) -> list[str]:
         """Everything that somebody should do something about; nothing twice."""
-        found = [*(part.sentence for part in self.parts), *(disk.sentence for disk in self.disks)]
+        # Workers are seen through Redis: without it nobody can tell.
+        known = [part for part in self.parts if part.name != "worker" or not part.trouble.startswith("failed")]
+        found = [*(part.sentence for part in known), *(disk.sentence for disk in self.disks)]
         late = self.queue.oldest_age
         if late > LONG_WAIT and self.workers:
             minutes = int(late.total_seconds() // 60)

@@ -26,12 +26,12 @@ def zip_of(user: User) -> IO[bytes]:
             for line in csv_rows(images.iterator(chunk_size=200)):
                 table.write(line.encode())
         for image in images.iterator(chunk_size=200):
-            known = report.as_dict(image, private=True)
-            known["disputes"] = [
+            disputes = [
                 {"claim": said.claim, "how": said.how, "category": said.category, "state": said.state}
                 for said in image.disputes.all()
             ]
-            known["labels"] = [{"new": label.new, "at": label.created_at.isoformat()} for label in image.labels.all()]
+            labels = [{"new": label.new, "at": label.created_at.isoformat()} for label in image.labels.all()]
+            known = {**report.as_dict(image, private=True), "disputes": disputes, "labels": labels}
             archive.writestr(f"reports/{image.pk}.json", json.dumps(known, indent=1, ensure_ascii=False))
             try:
                 with (

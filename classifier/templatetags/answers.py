@@ -6,15 +6,25 @@ from typing import Any
 from django import template
 
 from classifier.detector.labels import BETWEEN
-from classifier.models import DecidedBy, Evidence, Image, Verdict
+from classifier.models import DecidedBy, Evidence, Image, State, Verdict
+from classifier.results import wording
+from classifier.templatetags.verdicts import conclusion
 
 register = template.Library()
+register.filter(wording.human_answer)
+register.filter(wording.heading)
 
 ANSWERS = {
     "REAL": "Looks like a photograph.",
     "FAKE": "Probably AI-generated.",
     "INCONCLUSIVE": "The detector can't tell.",
 }
+HINT = "A hint, not proof."
+WEIGHTS = {
+    "proves": "Proven is who signed it, and that it was not changed since. Whether they tell the truth is not.",
+    "declares": "A hint, not proof: whoever has the file can add, change or remove such a note.",
+}
+"""What evidence that decides is worth, by its strength."""
 NAMES = {"REAL": "real photographs", "FAKE": "AI-generated"}
 GROUPS = (("camera", "For a camera"), ("AI", "For AI"), ("", "Worth knowing"))
 """(direction, heading); the last one takes everything else, warnings included."""
@@ -26,6 +36,25 @@ SEARCHES = (
     ("Bing Visual Search", "https://www.bing.com/visualsearch"),
 )
 """Links that a person opens themselves; nothing is sent there."""
+
+
+@register.filter
+def said_by_a_person(image: Image) -> bool:
+    """Whether a class was said that stands above the verdict."""
+    return image.label in wording.SAID
+
+
+@register.filter
+def page_title(image: Image) -> str:
+    said = {State.DONE: wording.heading(image), State.FAILED: "No verdict"}
+    return f"{said.get(State(image.state), f'{image.get_state_display()}…')}: {image.name} · aidetect"
+
+
+@register.filter
+def preview_words(image: Image) -> str:
+    """The sentences of a preview card in a chat."""
+    said = f"{conclusion(image)} {weight(credential(image))}" if decided_by_file(image) else f"{answer(image)} {HINT}"
+    return " ".join(part for part in (wording.human_answer(image), said) if part)
 
 
 @register.filter
@@ -89,6 +118,11 @@ def credential(image: Image) -> Evidence | None:
 
 
 @register.filter
+def weight(deciding: Evidence | None) -> str:
+    return WEIGHTS.get(deciding.strength if deciding else "", HINT)
+
+
+@register.filter
 def decided_by_file(image: Image) -> bool:
     return image.decided_by not in ("", DecidedBy.NETWORK)
 
@@ -119,6 +153,12 @@ def _is_fact(piece: Evidence) -> bool:
 def warns(piece: Any) -> bool:
     """Whether a piece of evidence says that something is wrong with the file."""
     return piece.details.get("state") == "invalid" or "unreadable" in piece.details
+
+
+@register.filter
+def tone(piece: Evidence) -> str:
+    """The class of its frame: a warning, or the colour of what it speaks for."""
+    return "warning" if warns(piece) else {"AI": "FAKE", "camera": "REAL"}.get(piece.direction, "INCONCLUSIVE")
 
 
 @register.simple_tag

@@ -1,5 +1,6 @@
 """Words, icons and figures of a verdict."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import template
@@ -9,7 +10,10 @@ from django.utils.safestring import SafeString
 
 from classifier.intake.checks import size_in_words
 from classifier.models import DecidedBy, Image
+from classifier.provenance.evidence import Details
+from classifier.registry.detectors import PageCard
 from classifier.results.report import visible
+from classifier.results.wording import SAID
 
 register = template.Library()
 register.filter(size_in_words)
@@ -47,9 +51,16 @@ def icon(name: str, css: str = "") -> SafeString:
 
 
 @register.filter
-def favicon(outcome: str) -> str:
-    """The address of the icon that the browser's tab shows for a verdict."""
-    return static(f"favicon-{outcome.lower()}.svg")
+def result_favicon(image: Image) -> str:
+    """The address of the icon that the browser's tab shows for a verdict, or for what a person said."""
+    return static(f"favicon-{(image.label if image.label in SAID else image.outcome).lower()}.svg")
+
+
+@register.filter
+def score_in_words(score: float, card: PageCard) -> str:
+    """The score's drawing for who does not see it."""
+    between = f"Between {card['fake_below']:.2f} and {card['real_above']:.2f} the verdict is inconclusive."
+    return f"Score {score:.2f} on a scale from 0, AI-generated, to 1, photograph. {between}"
 
 
 @register.filter
@@ -98,7 +109,7 @@ def kind_words(kind: str) -> str:
 
 
 @register.filter
-def detail_lines(details: dict[str, Any], is_owner: bool = False) -> list[tuple[str, str]]:
+def detail_lines(details: Details, is_owner: bool = False) -> list[tuple[str, str]]:
     """Names and texts of details; a place and a time only for the owner."""
     lines = []
     for key, value in visible(details, is_owner).items():
@@ -158,7 +169,7 @@ def times_hundred(share: float) -> str:
 
 
 @register.filter
-def lookup(values: dict[str, Any] | None, key: str) -> Any:
+def lookup(values: Mapping[str, object] | None, key: str) -> object:
     return (values or {}).get(key)
 
 

@@ -1,7 +1,7 @@
 """Landing page and upload."""
 
 from datetime import timedelta
-from typing import Any, cast
+from typing import cast
 
 from django.conf import settings
 from django.contrib import messages
@@ -11,9 +11,10 @@ from django.shortcuts import render, resolve_url
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from classifier.forms.uploading import Chosen, UploadForm
-from classifier.intake import quotas, submitting
-from classifier.models import Image
+from classifier.forms.uploading import CheckedArchive, Chosen, GuestForm, UploadForm
+from classifier.intake import batching, quotas, submitting
+from classifier.intake.quotas import OverQuota
+from classifier.models import Batch, Image
 from classifier.views.doorway import SIGNED_OUT, counts_as_upload, from_script, go
 
 NEWS_DAYS = 14
@@ -27,7 +28,7 @@ def home(request: HttpRequest) -> HttpResponse:
         if request.method == "POST":
             messages.error(request, SIGNED_OUT)
             return go(request, resolve_url("account_login"))
-        return render(request, "landing.html")
+        return render(request, "landing.html", {"form": GuestForm() if settings.GUEST_CHECKS else None})
     form = UploadForm()
     if request.method == "POST":
         try:
@@ -35,16 +36,17 @@ def home(request: HttpRequest) -> HttpResponse:
         except UnreadablePostError:  # the connection broke in mid-upload: nobody is there to read a page
             return HttpResponseBadRequest("The upload was cut off; nothing of it was kept.", content_type="text/plain")
         if form.is_valid():
-            return go(request, _accept(request, form))
+            return go(request, resolve_url(_accept(request, form)))
         if from_script(request):
             return JsonResponse({"errors": [str(error) for errors in form.errors.values() for error in errors]})
     latest = Image.objects.filter(owner=request.user).select_related("verdict")[:6]
     context = {"form": form, "latest": latest, "retention": settings.RETENTION_DAYS, **_news(request)}
     context["room"] = quotas.room_of(request.user)
+    context["has_batches"] = Batch.objects.filter(owner=request.user).exists()
     return render(request, "classifier/upload.html", context)
 
 
-def _news(request: HttpRequest) -> dict[str, Any]:
+def _news(request: HttpRequest) -> dict[str, object]:
     """Verdicts that changed and disputes that were answered lately."""
     since = timezone.localtime() - timedelta(days=NEWS_DAYS)
     mine = Image.objects.filter(owner=request.user.pk)
@@ -55,16 +57,40 @@ def _news(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _accept(request: HttpRequest, form: UploadForm) -> str:
-    """Submit the good files, leave a message for each other one; returns where to go."""
-    chosen: Chosen = form.cleaned_data["images"]
-    consent = form.cleaned_data.get("consent", False)
-    submissions = submitting.submit_images(cast(User, request.user), chosen.accepted, consent, refused=chosen.rejected)
-    for sentence in chosen.rejected:
-        messages.error(request, sentence)
-    for submission in submissions:
-        if not submission.created:
-            messages.info(request, f"You uploaded {submission.image.name} before; this is its result.")
-    if not submissions:
-        return resolve_url("home")
-    return resolve_url(submissions[0].image if len(submissions) == 1 else "history")
+def _accept(request: HttpRequest, form: UploadForm) -> Image | Batch | str:
+    """Take in what was chosen: one picture alone, several as a batch, each zip as one of its own. Returns where to
+    go."""
+    owner, chosen = cast(User, request.user), form.chosen
+    consent, told = form.cleaned_data.get("consent", False), form.cleaned_data["name"]
+    if len(chosen.accepted) == 1 and not chosen.refused and not chosen.archives:
+        return _alone(request, owner, chosen, consent)
+    made = [batch for zipped in chosen.archives if (batch := _unpack(request, owner, zipped, consent, told))]
+    if count := len(chosen.accepted) + len(chosen.refused):
+        batch = batching.start(owner, batching.name_for(told, count), consent, count)
+        files = [(checked.name, checked) for checked in chosen.accepted]
+        if sentence := batching.add(batch, files, chosen.refused):
+            messages.error(request, sentence)
+        made.append(batch)
+    return made[0] if len(made) == 1 else "batches" if made else "home"
+
+
+def _alone(request: HttpRequest, owner: User, chosen: Chosen, consent: bool) -> Image | str:
+    try:
+        [submission] = submitting.submit_images(owner, chosen.accepted, consent)
+    except OverQuota as error:
+        messages.error(request, f"{chosen.accepted[0].name}: {error.sentence}")
+        return "home"
+    except submitting.NotStored as error:
+        messages.error(request, error.sentence)
+        return "home"
+    if not submission.created:
+        messages.info(request, f"You uploaded {submission.image.name} before; this is its result.")
+    return submission.image
+
+
+def _unpack(request: HttpRequest, owner: User, zipped: CheckedArchive, consent: bool, told: str) -> Batch | None:
+    try:
+        return batching.start_unpacking(owner, batching.name_for(told or zipped.name), consent, zipped.file)
+    except OverQuota as error:
+        messages.error(request, f"{zipped.name}: {error.sentence}")
+        return None

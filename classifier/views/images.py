@@ -1,7 +1,6 @@
 """One image: its page, its polled fragments, its files, what its owner can do with it."""
 
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -21,8 +20,11 @@ from classifier.labelling import disputes
 from classifier.models import Claim, Image, Share
 from classifier.views.access import (
     NOTHING_CHANGED,
+    guest_of,
+    guest_or_member,
     member_or_reload,
     own_image,
+    picture_visible,
     stored_file,
     visible_image,
 )
@@ -30,7 +32,7 @@ from classifier.views.access import (
 HEAT_AWAITED = timedelta(minutes=2)
 
 
-@login_required
+@guest_or_member
 @require_safe
 def image(request: HttpRequest, uuid: UUID) -> HttpResponse:
     return render(request, "classifier/image.html", _page(request, visible_image(request, uuid)))
@@ -57,7 +59,7 @@ def image_card(request: HttpRequest, uuid: UUID) -> HttpResponse:
     return render(request, template, {"image": found, "selectable": "selectable" in request.GET})
 
 
-def _page(request: HttpRequest, found: Image) -> dict[str, Any]:
+def _page(request: HttpRequest, found: Image) -> dict[str, object]:
     """What the page shows, whether it is opened or arrives by polling."""
     context = _result(request, found)
     is_owner = context["is_owner"]
@@ -70,7 +72,7 @@ def _page(request: HttpRequest, found: Image) -> dict[str, Any]:
     }
 
 
-def _result(request: HttpRequest, found: Image) -> dict[str, Any]:
+def _result(request: HttpRequest, found: Image) -> dict[str, object]:
     """The picture and its verdict."""
     position = found.queue_position() if found.state == "waiting" else 0
     if found.state == "done":
@@ -80,21 +82,20 @@ def _result(request: HttpRequest, found: Image) -> dict[str, Any]:
         "position": position,
         "seen": f"{found.state}-{position}",
         "is_owner": found.owner_id == request.user.pk,
-        "picture_visible": found.picture_visible_to(request.user),
+        "picture_visible": picture_visible(request, found),
     }
 
 
-@login_required
+@guest_or_member
 @require_safe
 @cache_control(private=True, max_age=86400, immutable=True)
 def image_file(request: HttpRequest, uuid: UUID, kind: str) -> HttpResponseBase:
     """Copies without metadata are shown inline; the original is only ever a download, for its owner."""
     found = own_image(request, uuid) if kind == "original" else visible_image(request, uuid)
-    if not found.picture_visible_to(request.user):
+    if not picture_visible(request, found):
         raise Http404
     if kind == "original":
-        octets = "application/octet-stream"
-        return stored_file(found.original, as_attachment=True, filename=found.name, content_type=octets)
+        return stored_file(found.original, "application/octet-stream", download_as=found.name)
     return stored_file(getattr(found, kind), content_type="image/png" if kind == "heat" else "image/jpeg")
 
 
@@ -119,13 +120,14 @@ def image_again(request: HttpRequest, uuid: UUID) -> HttpResponse:
     return redirect(found)
 
 
-@login_required
+@guest_or_member
 @require_POST
 def image_delete(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    found = own_image(request, uuid)
+    guest = guest_of(request)
+    found = visible_image(request, uuid) if guest else own_image(request, uuid)
     retention.delete_images(Image.objects.filter(pk=found.pk))
     messages.success(request, f"{found.name} was deleted, with its verdict and its files.")
-    return redirect("history")
+    return redirect("home" if guest else "history")
 
 
 @login_required

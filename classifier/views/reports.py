@@ -1,6 +1,5 @@
 """Reports of one image: for its owner as JSON and PDF, for others through a link that ends."""
 
-from typing import TypeVar
 from uuid import UUID
 
 from django.contrib import messages
@@ -16,7 +15,7 @@ from classifier.models import Image, Share, State
 from classifier.results import report, sharing
 from classifier.results.pdf import as_pdf
 from classifier.templatetags.verdicts import conclusion
-from classifier.views.access import own_image, stored_file
+from classifier.views.access import own_image, stored_file, unlisted
 
 GONE = 410
 
@@ -77,33 +76,31 @@ def _shared(token: str) -> Image:
     return _done(get_object_or_404(shares, token=token).image)
 
 
-Response = TypeVar("Response", bound=HttpResponseBase)
-
-
-def _unlisted(response: Response) -> Response:
-    response["X-Robots-Tag"] = "noindex, nofollow, noarchive"
-    response["Referrer-Policy"] = "no-referrer"
-    return response
-
-
 @require_safe
 @never_cache
 def shared(request: HttpRequest, token: str) -> HttpResponse:
     """The report for people without an account: no original, no place, no way to the owner."""
     if sharing.was_shared(token):
-        return _unlisted(render(request, "classifier/share_ended.html", status=GONE))
+        return unlisted(render(request, "classifier/share_ended.html", status=GONE))
     found = _shared(token)
     context = {"image": found, "report": report.as_dict(found, private=False), "token": token}
-    return _unlisted(render(request, "classifier/shared.html", context))
+    return unlisted(render(request, "classifier/shared.html", context))
 
 
 @require_safe
 @cache_control(private=True, no_store=True)
 def shared_preview(request: HttpRequest, token: str) -> HttpResponseBase:
-    return _unlisted(stored_file(_shared(token).display, content_type="image/jpeg"))
+    return unlisted(stored_file(_shared(token).display, content_type="image/jpeg"))
+
+
+@require_safe
+@cache_control(private=True, no_store=True)
+def shared_screen(request: HttpRequest, token: str) -> HttpResponseBase:
+    """The preview for a phone."""
+    return unlisted(stored_file(_shared(token).screen, content_type="image/jpeg"))
 
 
 @require_safe
 @never_cache
 def shared_pdf(request: HttpRequest, token: str) -> HttpResponse:
-    return _unlisted(_pdf(_shared(token), private=False))
+    return unlisted(_pdf(_shared(token), private=False))

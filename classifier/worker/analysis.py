@@ -16,7 +16,7 @@ from django.utils import timezone
 from PIL import Image as Picture
 from PIL import ImageOps
 
-from aidetect import logs
+from aidetect import logs, tally
 from classifier.accounts import hooks
 from classifier.detector.errors import UnreadableImage
 from classifier.detector.images.nearness import dhash
@@ -33,13 +33,15 @@ logger = logging.getLogger(__name__)
 
 THREADS = 2
 HEAT = (112, 112)
-THUMBNAIL, DISPLAY = (320, 320), (1600, 1600)
+THUMBNAIL, SCREEN, DISPLAY = (320, 320), (960, 960), (1600, 1600)
+LOST = "The stored file of this picture is lost, through no fault of yours. Upload it again, and it is analysed here."
 UNEXPECTED = "Something went wrong on our side while reading this picture. Please try again."
 
 
 @dataclass
 class Prepared:
-    """A decoded image on its way to the network, with what its file says; seconds are those spent on it alone."""
+    """A decoded image on its way to the network, with what its file says; seconds are those spent on it alone.
+    screen: b"" where it would be no smaller than display."""
 
     image: Image
     views: Pixels
@@ -48,6 +50,7 @@ class Prepared:
     evidence: list[Evidence]
     thumbnail: bytes
     display: bytes
+    screen: bytes
     dhash: str
     seconds: float
 
@@ -63,22 +66,31 @@ def analyse(
             _give_back(Image.objects.filter(claim=token), claimed, error)
             return []
         raise
+    finally:
+        tally.flush()
 
 
 def _analyse(
     claimed: list[Image], token: uuid.UUID, detector: Detector, loaded: bundle.LoadedDetector
 ) -> list[Prepared]:
+    for image in claimed:
+        if image.attempts == 1 and not image.verdict_id:
+            tally.spent("wait", (timezone.now() - image.created_at).total_seconds())
     with ThreadPoolExecutor(THREADS) as pool:  # Pillow lets go of the interpreter while it decodes
         coming = [(image, pool.submit(prepare, image, loaded)) for image in claimed]
         prepared = [ready for image, future in coming if (ready := _prepared_or_failed(image, token, future))]
     started = time.perf_counter()
     judgements = judge(loaded, [ready.views for ready in prepared], [ready.unfit for ready in prepared])
     forward = (time.perf_counter() - started) / max(1, len(prepared))
+    tally.spent("network", forward * len(prepared), len(prepared))
     stored = []
     for ready, judged in zip(prepared, judgements, strict=True):
         with about(ready.image):
-            if _store(ready, detector, Said(judged, ready.seconds + forward), token):
+            with tally.timed("store"):
+                kept = _store(ready, detector, Said(judged, ready.seconds + forward), token)
+            if kept:
                 stored.append(ready)
+                tally.add(f"verdicts:{judged.outcome}")
                 figures = ready.seconds * 1000, forward * 1000
                 logger.info("%s by %s: %.0f ms to read, %.0f ms in the network", judged.outcome, detector, *figures)
     return stored
@@ -103,18 +115,23 @@ class Said:
         return {**dataclasses.asdict(self.judgement), "milliseconds": milliseconds, "created_at": timezone.now()}
 
 
-def draw_heat(ready: Prepared, detector: Detector, loaded: bundle.LoadedDetector) -> None:
-    """Draw the heat map of a verdict that was just given; nobody waits for it, and without it nothing is missing."""
+def draw_heat(ready: Prepared, detector: Detector, loaded: bundle.LoadedDetector) -> bool:
+    """Draw the heat map of a verdict; nobody waits for it, and without it nothing is missing. False when the machine is
+    in the way: `worker.heat` finds what was not drawn."""
     with about(ready.image):
-        _draw_heat(ready, detector, loaded)
+        with tally.timed("heat"):
+            drawn = _draw_heat(ready, detector, loaded)
+    tally.flush()
+    return drawn
 
 
-def _draw_heat(ready: Prepared, detector: Detector, loaded: bundle.LoadedDetector) -> None:
+def _draw_heat(ready: Prepared, detector: Detector, loaded: bundle.LoadedDetector) -> bool:
     try:
         heat = heat_map.as_png(heat_map.heat_map(loaded, ready.views, ready.size), HEAT)
     except Exception:  # as below: an odd picture must not hold up the others
         logger.exception("no heat map of image %s", ready.image.pk)
-        return
+        Image.objects.filter(pk=ready.image.pk).update(drawable=False)
+        return True
     name = f"derived/{uuid.uuid4()}.png"
     try:
         _keep_heat(ready.image, detector, name, heat)
@@ -125,6 +142,8 @@ def _draw_heat(ready: Prepared, detector: Detector, loaded: bundle.LoadedDetecto
         with contextlib.suppress(OSError, DatabaseError):
             if not Image.objects.filter(pk=ready.image.pk, heat=name).exists():
                 remove_files([(ready.image.heat.storage, name)])
+        return False
+    return True
 
 
 def _keep_heat(image: Image, detector: Detector, name: str, heat: bytes) -> None:
@@ -146,29 +165,28 @@ def _result_of(image: Image, token: uuid.UUID, coming: "Future[Prepared]") -> Pr
     mine = Image.objects.filter(pk=image.pk, claim=token)
     try:
         # Still alive: a batch of huge pictures may outlast one claim, so all of it is renewed.
-        Image.objects.filter(claim=token).update(claimed_at=timezone.now())
+        Image.objects.filter(claim=token).renew()
         return coming.result()
     except Exception as error:  # the task boundary: one odd file must not hold up the others
         if is_trouble(error):
             _give_back(mine, [image], error)
         else:
-            _fail(mine, _why_failed(image, error))
+            with transaction.atomic():
+                if mine.update(state=State.FAILED, claim=None, error=_why_failed(image, error)):
+                    hooks.record(Event.FAILED, [Image.objects.get(pk=image.pk)])
     return None
 
 
-def _fail(mine: ImageQuerySet, why: str) -> None:
-    with transaction.atomic():
-        if image := mine.first():
-            mine.update(state=State.FAILED, claim=None, error=why)
-            image.state, image.error = State.FAILED, why
-            hooks.record(Event.FAILED, [image])
-
-
 def _why_failed(image: Image, error: Exception) -> str:
-    if isinstance(error, UnreadableImage | FileNotFoundError):
-        reason = str(error) if isinstance(error, UnreadableImage) else "the stored file is missing"
-        logger.warning("no verdict: %s", reason)
-        return f"This picture can't be analysed: {reason}."
+    if isinstance(error, UnreadableImage):
+        tally.add("failures:unreadable")
+        logger.warning("no verdict: %s", error)
+        return f"This picture can't be analysed: {error}."
+    if isinstance(error, FileNotFoundError):
+        tally.add("failures:lost")
+        logger.error("no verdict: the file %s is lost", image.original.name)
+        return LOST
+    tally.add("failures:unexpected")
     logger.error("image %s", image.pk, exc_info=error)
     return UNEXPECTED
 
@@ -176,6 +194,7 @@ def _why_failed(image: Image, error: Exception) -> str:
 def _give_back(rows: ImageQuerySet, images: list[Image], error: Exception) -> None:
     """Those of these images that have no verdict yet."""
     if count := rows.give_back_patiently():
+        tally.add("failures:machine", count)
         for image in Image.objects.filter(state=State.WAITING, pk__in=[image.pk for image in images]):
             with about(image):
                 logger.warning("it waits with %d in all, the machine is in the way: %s", count, error)
@@ -194,10 +213,11 @@ def _prepare(image: Image, loaded: bundle.LoadedDetector) -> Prepared:
     rgb = seen.rgb
     display = _jpeg(rgb, DISPLAY, quality=88)
     thumbnail = _jpeg(rgb, THUMBNAIL, quality=80)
+    screen = _jpeg(rgb, SCREEN, quality=80) if exceeds(rgb.size, SCREEN) else b""
     seconds = time.perf_counter() - started
-    return Prepared(
-        image, loaded.views(rgb), rgb.size, seen.unfit, seen.evidence, thumbnail, display, dhash(rgb), seconds
-    )
+    tally.spent("read", seconds)
+    views, hashed = loaded.views(rgb), dhash(rgb)
+    return Prepared(image, views, rgb.size, seen.unfit, seen.evidence, thumbnail, display, screen, hashed, seconds)
 
 
 def _jpeg(rgb: Picture.Image, box: tuple[int, int], quality: int) -> bytes:
@@ -216,11 +236,14 @@ def _store(ready: Prepared, detector: Detector, said: Said, token: uuid.UUID) ->
     """Verdict, evidence, copies and `done` in one transaction, if the row is still ours; it may have been deleted
     meanwhile. Returns whether it was."""
     image = ready.image
-    names = [f"derived/{uuid.uuid4()}.jpg" for _ in range(2)]
-    copies = (image.thumbnail, ready.thumbnail), (image.display, ready.display)
+    copies = (image.thumbnail, ready.thumbnail), (image.display, ready.display), (image.screen, ready.screen)
+    names = [f"derived/{uuid.uuid4()}.jpg" if content else "" for _, content in copies]
     try:
         for name, (field, content) in zip(names, copies, strict=True):
-            field.save(name, ContentFile(content), save=False)
+            if content:
+                field.save(name, ContentFile(content), save=False)
+            else:
+                field.name = ""
         row, stale = _conclude(ready, detector, said, token)
     except Exception:
         _drop(image, names)
@@ -233,7 +256,7 @@ def _store(ready: Prepared, detector: Detector, said: Said, token: uuid.UUID) ->
 def _drop(image: Image, names: list[str]) -> None:
     """Remove copies, written in part maybe, unless the row has them after all: a commit may fail only in its answer."""
     with contextlib.suppress(OSError, DatabaseError):
-        if not Image.objects.filter(pk=image.pk, display__in=names).exists():
+        if not Image.objects.filter(pk=image.pk, display__in=[name for name in names if name]).exists():
             remove_files((image.original.storage, name) for name in names)
 
 
@@ -246,8 +269,8 @@ def _conclude(
     with transaction.atomic():
         row = Image.objects.select_for_update().filter(pk=image.pk, claim=token).first()
         if row:
-            stale = [(file.storage, file.name) for file in (row.thumbnail, row.display, row.heat) if file]
-            row.thumbnail, row.display = image.thumbnail, image.display
+            stale = [(file.storage, file.name) for file in row.files[1:] if file]
+            row.thumbnail, row.display, row.screen = image.thumbnail, image.display, image.screen
             row.state, row.claim, row.error = State.DONE, None, ""
             row.holder, row.setbacks, row.not_before = "", 0, None
             write(row, ready, detector, said)
@@ -264,7 +287,8 @@ def write(row: Image, ready: Prepared, detector: Detector, said: Said) -> None:
     if row.dhash != ready.dhash:
         row.dhash = ready.dhash
         neighbours.remember([row])
-    row.verdict, row.score, row.heat = current, current.score, ""
+    row.verdict, row.score = current, current.score
+    row.heat, row.drawable = "", True
     row.decided_by = known.decided_by
     before = row.outcome
     row.conclude(known.outcome)

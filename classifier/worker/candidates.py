@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from classifier.detector.data import manifest
 from classifier.detector.data.manifest import Row
@@ -11,20 +10,15 @@ from classifier.detector.errors import BundleError
 from classifier.detector.measuring import evaluation, model_card, plots
 from classifier.detector.networks import architectures
 from classifier.detector.serving import bundle
+from classifier.detector.stats.measured import Report
 from classifier.detector.training.batches import Config
 from classifier.detector.training.pace import Progress, Step
 from classifier.detector.training.runner import train
 from classifier.models import Detector
 from classifier.registry import detectors
+from classifier.worker import shared_features
 
 MANIFEST_FILE = "manifest.csv"
-BASELINE: dict[str, Any] = {
-    "architecture": "cnn32",
-    "epochs": 20,
-    "augment": False,
-    "label_smoothing": 0.0,
-    "patience": 20,
-}
 
 
 def train_candidate(
@@ -55,12 +49,18 @@ def train_rows(
     DatasetError."""
     rows, _ = manifest.still_there(rows)
     manifest.write(rows, folder / MANIFEST_FILE)
-    extra: dict[str, Any] = {}
-    if baseline:
-        original = dataclasses.replace(config, **BASELINE, version="baseline")
-        extra["baseline"] = train(original, rows, folder / "baseline", on_epoch, on_step).card.report["overall"]
-    card = train(config, rows, folder, on_epoch, on_step).card
-    publish(folder, card.report | extra)
+    original = _original_project_s(config) if baseline else None
+    with shared_features.shared():
+        beside = train(original, rows, folder / "baseline", on_epoch, on_step).card.report if original else None
+        report = train(config, rows, folder, on_epoch, on_step).card.report
+    publish(folder, {**report, "baseline": beside["overall"]} if beside else report)
+
+
+def _original_project_s(config: Config) -> Config:
+    """The same run with the original project's network, as that was trained."""
+    return dataclasses.replace(
+        config, version="baseline", architecture="cnn32", epochs=20, augment=False, label_smoothing=0.0, patience=20
+    )
 
 
 def finish(folder: Path) -> Detector:
@@ -83,11 +83,13 @@ def manifest_of(
     return path, complaints
 
 
-def configured(manifest_path: Path, architecture: str, name: str, chosen: dict[str, Any]) -> Config:
-    """The run's Config. Without an architecture the one that suits the pictures' size. An architecture of which only
-    the last layer is fitted begins, without a start, from the shipped detector of that architecture."""
-    architecture = architecture or architectures.suited([row.longest for row in manifest.read(manifest_path)])
-    return started(Config(architecture, name, **chosen))
+def configured(manifest_path: Path, chosen: Config) -> Config:
+    """The run's Config, complete. Where it names no architecture, the one that suits the pictures' size; where an
+    architecture of which only the last layer is fitted has no start, the shipped detector of that architecture."""
+    if chosen.architecture:
+        return started(chosen)
+    suited = architectures.suited([row.longest for row in manifest.read(manifest_path)])
+    return started(dataclasses.replace(chosen, architecture=suited))
 
 
 def started(config: Config) -> Config:
@@ -110,14 +112,15 @@ def unused_folder(version: str) -> Path:
     return folder
 
 
-def publish(folder: Path, report: dict[str, Any]) -> None:
+def publish(folder: Path, report: Report) -> None:
     """Put a report into the bundle's card and its row, beside it as Markdown, and draw its plots."""
-    card = detectors.revise(folder, report=report)
+    card = bundle.revise(folder, report=report)
+    detectors.refresh(card)
     write_report(report, f"{card.version} on sources that the scoring network never saw", folder)
     (folder / "MODEL_CARD.md").write_text(model_card.markdown(card), encoding="utf-8")
 
 
-def write_report(report: dict[str, Any], title: str, folder: Path) -> None:
+def write_report(report: Report, title: str, folder: Path) -> None:
     """`report.md` and the plots, into a folder that is made if need be."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.md").write_text(evaluation.markdown(report, title), encoding="utf-8")

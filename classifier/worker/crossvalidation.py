@@ -18,6 +18,7 @@ from classifier.detector.measuring.tiers import TIERS
 from classifier.detector.networks import architectures
 from classifier.detector.serving import bundle
 from classifier.detector.stats import calibration
+from classifier.detector.stats.measured import Baseline, Epoch, Headline, HeldOut, Report, TierFigures
 from classifier.detector.training import initial_weights, linear
 from classifier.detector.training.batches import Config
 from classifier.detector.training.pace import Step
@@ -54,20 +55,21 @@ def cross_validate(
     everything, rows = rows, [row for row in rows if row.kind == PHOTO]
     one = held_out(headline_folds(rows), predict, folder / "headline")
     five = held_out(source_folds(rows), predict, folder / "sources")
-    measured: dict[str, Any] = {
+    measured: HeldOut = {
         "headline": heldout.headline(*one),
         "sources": heldout.overall(*five),
         "reliability": heldout.reliability(*five),
         "baselines": {"trivial features": _compact(rows, file_baseline.predict, folder / "trivial")},
+        "architecture": config.architecture,
+        "seed": config.seed,
     }
     if baseline:
         other = json.loads((baseline / REPORT_FILE).read_text(encoding="utf-8"))
-        measured["baselines"][other["architecture"]] = _short(other)
+        measured["baselines"][other["architecture"]] = _short(other["headline"], other["sources"])
     if folds:
         measured["history"] = _learning(folds, rows, folder / "learning.json")
     if tiers and folds:
         measured["tiers"] = _tiers(folds, rows, folder, config, on_image)
-    measured |= {"architecture": config.architecture, "seed": config.seed}
     (folder / REPORT_FILE).write_text(json.dumps(measured, indent=1), encoding="utf-8")
     text = heldout.markdown(measured)
     (folder / "heldout.md").write_text(text, encoding="utf-8")
@@ -118,18 +120,18 @@ def _features(
     return linear.extract(model, spec, rows, place, config.seed, copies, tier, on_image)
 
 
-def _compact(rows: Sequence[Row], predict: Predict, folder: Path) -> dict[str, Any]:
+def _compact(rows: Sequence[Row], predict: Predict, folder: Path) -> Baseline:
     one = held_out(headline_folds(rows), predict, folder / "headline")
     five = held_out(source_folds(rows), predict, folder / "sources")
-    return _short({"headline": heldout.headline(*one), "sources": heldout.overall(*five)})
+    return _short(heldout.headline(*one), heldout.overall(*five))
 
 
-def _short(measured: dict[str, Any]) -> dict[str, Any]:
-    everywhere = {key: measured["sources"]["overall"][key] for key in ("auroc", "balanced_accuracy")}
-    return {"headline": measured["headline"]["mean"], "sources": everywhere}
+def _short(headline: Headline, everywhere: Report) -> Baseline:
+    kept = {key: everywhere["overall"][key] for key in ("auroc", "balanced_accuracy")}
+    return {"headline": headline["mean"], "sources": kept}
 
 
-def _learning(folds: linear.Folds, rows: Sequence[Row], kept: Path) -> list[dict[str, float]]:
+def _learning(folds: linear.Folds, rows: Sequence[Row], kept: Path) -> list[Epoch]:
     if not kept.exists():
         kept.write_text(json.dumps(heldout.learning_curve(rows, folds.fit, folds.logits)))
     return list(json.loads(kept.read_text()))
@@ -137,7 +139,7 @@ def _learning(folds: linear.Folds, rows: Sequence[Row], kept: Path) -> list[dict
 
 def _tiers(
     folds: linear.Folds, rows: Sequence[Row], folder: Path, config: Config, on_image: Step | None
-) -> dict[str, Any]:
+) -> dict[str, TierFigures]:
     """The headline's images, degraded; the networks are those of the clean headline."""
     sources = set(heldout.two_class_sources(rows))
     tested = [row for row in rows if row.source in sources]
@@ -159,7 +161,14 @@ def _tiers(
         )
         found[tier] = held_out(some, predict, folder / f"headline-{tier.replace(' ', '-')}")
     figures = {tier: heldout.headline(*measured) for tier, measured in found.items()}
-    return {tier: {**figure["mean"], "decided": figure["decided"]} for tier, figure in figures.items()}
+    return {
+        tier: {
+            "auroc": figure["mean"]["auroc"],
+            "balanced_accuracy": figure["mean"]["balanced_accuracy"],
+            "decided": figure["decided"],
+        }
+        for tier, figure in figures.items()
+    }
 
 
 def _thinned(rows: Sequence[Row]) -> list[Row]:
@@ -170,14 +179,20 @@ def _thinned(rows: Sequence[Row]) -> list[Row]:
     return [row for group in groups.values() for row in group[:: max(1, len(group) // THINNED)][:THINNED]]
 
 
-def _register(
-    folds: linear.Folds, config: Config, rows: Sequence[Row], target: Path, measured: dict[str, Any]
-) -> Detector:
+def _register(folds: linear.Folds, config: Config, rows: Sequence[Row], target: Path, measured: HeldOut) -> Detector:
     everything = [dataclasses.replace(row, split="train") for row in rows]
     folds.fit(everything)
-    kept = ("headline", "baselines", "tiers", "history")
-    report = measured["sources"] | {key: measured[key] for key in kept if key in measured}
-    card = card_of(config, folds.spec, everything, []) | measured["reliability"] | {"report": report}
-    bundle.save(folds.model, target, {**card, "preprocessing": folds.spec.as_dict()})
+    report: Report = {
+        **measured["sources"],
+        "headline": measured["headline"],
+        "baselines": measured["baselines"],
+    }
+    if "tiers" in measured:
+        report["tiers"] = measured["tiers"]
+    if "history" in measured:
+        report["history"] = measured["history"]
+    card = card_of(config, folds.spec, everything, [])
+    card = dataclasses.replace(card, **measured["reliability"], report=report)
+    bundle.save(folds.model, target, card)
     publish(target, report)
     return detectors.register(target)

@@ -61,4 +61,5 @@ def examine(data: bytes, loaded: LoadedDetector) -> Known:
 
 
 def _quality_of(evidence: Iterable[Evidence]) -> int | None:
-    return next((piece.details["quality"] for piece in evidence if piece.kind == "jpeg"), None)
+    told = next((piece.details.get("quality") for piece in evidence if piece.kind == "jpeg"), None)
+    return told if isinstance(told, int) else None

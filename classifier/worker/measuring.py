@@ -3,10 +3,10 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from django.db.models.fields.files import FieldFile
 
 from classifier.detector.data import manifest
 from classifier.detector.data.manifest import Row
@@ -17,15 +17,16 @@ from classifier.detector.measuring.tiers import TIERS
 from classifier.detector.serving import bundle
 from classifier.detector.serving.bundle import LoadedDetector
 from classifier.detector.stats import calibration
+from classifier.detector.stats.measured import Attacks, Report, TierFigures
 from classifier.detector.training.pace import Step
 from classifier.models import Detector
 from classifier.models.claims import is_trouble
+from classifier.registry import bundles
 from classifier.worker.candidates import publish
 from classifier.worker.examine import Known, examine
 
 FAILURES = 12
 """How many of its worst mistakes a measurement names."""
-Report = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,14 @@ class Measured:
 def measure(
     detector: Detector,
     rows: Sequence[Row],
-    files: Sequence[str] = (),
+    files: Sequence[FieldFile] = (),
     degraded: Sequence[Row] = (),
     on_image: Step | None = None,
 ) -> Measured:
     """Scores on `rows`, answers to `files`, and figures on degraded copies of the rows in `degraded`. Raises
     DatasetError, BundleError."""
-    loaded = bundle.load(detector.folder)
+    folder = bundles.folder_of(detector)
+    loaded = bundle.load(folder)
     started = time.perf_counter()
     scores = _scores(loaded, rows, on_image)
     milliseconds = 1000 * (time.perf_counter() - started) / max(1, len(rows))
@@ -57,14 +59,14 @@ def measure(
     worst = [int(index) for index in np.argsort(-wrong)[:FAILURES] if wrong[index] > 0.5]
     report |= {
         "milliseconds": round(milliseconds, 1),
-        "model_bytes": (detector.folder / bundle.MODEL_FILE).stat().st_size,
+        "model_bytes": (folder / bundle.MODEL_FILE).stat().st_size,
         "reliability": calibration.reliability(targets, scores),
         "failures": [{"sha256": rows[i].sha256, "label": rows[i].label, "score": float(scores[i])} for i in worst],
     }
     if degraded:
         report["tiers"] = {name: _tier(loaded, degraded, name, on_image) for name in TIERS}
     by_file = {row.sha256: round(float(score), 4) for row, score in zip(rows, scores, strict=True)}
-    return Measured(report, by_file, [_answer(loaded, path) for path in files])
+    return Measured(report, by_file, [_answer(loaded, file) for file in files])
 
 
 def _scores(loaded: LoadedDetector, rows: Sequence[Row], on_image: Step | None, tier: str = "clean") -> Any:
@@ -76,21 +78,26 @@ def _report(loaded: LoadedDetector, rows: Sequence[Row], scores: Any) -> Report:
     return evaluation.report(rows, scores, loaded.card.fake_below, loaded.card.real_above)
 
 
-def _tier(loaded: LoadedDetector, rows: Sequence[Row], tier: str, on_image: Step | None) -> Report:
+def _tier(loaded: LoadedDetector, rows: Sequence[Row], tier: str, on_image: Step | None) -> TierFigures:
     found = _report(loaded, rows, _scores(loaded, rows, on_image, tier))
-    return {**{key: found["overall"][key] for key in ("auroc", "balanced_accuracy")}, "decided": found["decided"]}
+    return {
+        "auroc": found["overall"]["auroc"],
+        "balanced_accuracy": found["overall"]["balanced_accuracy"],
+        "decided": found["decided"],
+    }
 
 
-def _answer(loaded: LoadedDetector, path: str) -> Known | None:
+def _answer(loaded: LoadedDetector, file: FieldFile) -> Known | None:
     try:
-        return examine(Path(path).read_bytes(), loaded)
+        with file.open("rb") as opened:
+            return examine(opened.read(), loaded)
     except (UnreadableImage, OSError) as error:
         if is_trouble(error):
             raise
         return None
 
 
-def attacked(detector: Detector, rows: Sequence[Row], count: int, seed: int, save: bool) -> Report:
+def attacked(detector: Detector, rows: Sequence[Row], count: int, seed: int, save: bool) -> Attacks:
     """`attacks.attack_report` on up to `count` images, half of each class, drawn at random; with `save` it becomes a
     part of the bundle's report, and its limit the bundle's largest jump. Raises DatasetError, BundleError."""
     manifest.require_both_classes(rows, "the manifest")
@@ -99,10 +106,11 @@ def attacked(detector: Detector, rows: Sequence[Row], count: int, seed: int, sav
     for label in CLASS_NAMES:
         here = [row for row in rows if row.label == label]
         chosen += [here[index] for index in rng.permutation(len(here))[: count // 2]]
-    loaded = bundle.load(detector.folder)
+    loaded = bundle.load(bundles.folder_of(detector))
     views = [evaluation.views_of(row, loaded.card.preprocessing) for row in chosen]
     found = attacks.attack_report(loaded, views, evaluation.targets_of(chosen))
     if save:
-        card = bundle.revise(detector.folder, largest_jump=found["limit"])
-        publish(detector.folder, card.report | {"attacks": found})
+        with bundles.open_for_change(detector) as folder:
+            card = bundle.revise(folder, largest_jump=found["limit"])
+            publish(folder, card.report | {"attacks": found})
     return found

@@ -7,22 +7,35 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import TypedDict
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
 
+from aidetect.stopping import told_to_stop
 from classifier.detector.data import manifest
 from classifier.detector.errors import DetectorError
 from classifier.detector.serving import bundle
+from classifier.detector.stats.measured import Epoch, Report
 from classifier.detector.training.batches import Config
 from classifier.detector.training.pace import Step
-from classifier.learning import gate, versions
-from classifier.models import DatasetVersion, Detector, JobState, Measurement, RegressionCase, Start, TrainingRun
-from classifier.models.claims import is_trouble, require_mounted
+from classifier.learning import gate
+from classifier.learning.pictures_on_disk import on_disk
+from classifier.models import (
+    DatasetVersion,
+    Detector,
+    JobState,
+    Measurement,
+    Progress,
+    RegressionCase,
+    Start,
+    TrainingRun,
+)
+from classifier.models.claims import is_trouble
 from classifier.models.jobs import Job
-from classifier.registry import detectors
+from classifier.registry import bundles, detectors
 from classifier.worker import candidates, measuring
 
 logger = logging.getLogger(__name__)
@@ -34,24 +47,37 @@ PAUSE = 1.0
 """Seconds between two looks at the row: progress is written, a cancellation noticed."""
 TIER_IMAGES = 100
 """How many test images, drawn evenly, are measured degraded as well."""
-UNREADABLE = {"outcome": "INCONCLUSIVE", "score": None}
+UNREADABLE: gate.Answer = {"outcome": "INCONCLUSIVE", "score": None}
 """The answer to a regression case whose file is lost: the same for every detector, so it refuses none."""
+
+
+class Values(TypedDict):
+    """What a finished measurement's row holds; scores: P(REAL) by SHA-256."""
+
+    scores: dict[str, float]
+    report: Report
+    cases: gate.Answers
 
 
 class CancelledRun(Exception):
     """The row was cancelled, or taken over by another worker."""
 
 
+class ToldToStop(Exception):
+    """The worker ends; the run goes on when it is back, or in another one."""
+
+
 def work() -> int:
     """Do everything that waits, measurements first, since they are short. Returns how many rows were dealt with."""
     count = 0
-    while True:
+    while not told_to_stop():
         job = Measurement.objects.claim_next() or TrainingRun.objects.claim_next()
         if job is None:
             return count
         os.nice(max(0, NICE - os.nice(0)))
         count += 1
         _do(job)
+    return count
 
 
 def _do(job: Job) -> None:
@@ -63,6 +89,8 @@ def _do(job: Job) -> None:
                 measure(job)
     except CancelledRun:
         logger.info("%s was cancelled", job)
+    except ToldToStop:
+        job.mine.give_back_patiently()
     except DetectorError as error:
         job.finish(JobState.FAILED, error=error.sentence[:600])
     except Exception as error:  # the task boundary: a failed row with a sentence, and the reason in the log
@@ -111,15 +139,18 @@ class Listener:
             return
         self.last = now
         seconds = round(now - self.started, 1)
-        self._write(progress={"phase": self.phase, "done": done, "total": total, "seconds": seconds})
+        progress: Progress = {"phase": self.phase, "done": done, "total": total, "seconds": seconds}
+        self._write(progress=progress)
 
-    def epoch(self, figures: dict[str, Any]) -> None:
+    def epoch(self, figures: Epoch) -> None:
         if isinstance(self.job, TrainingRun):
             epoch = {key: value for key, value in figures.items() if key not in ("epochs", "seconds", "left")}
             kept = [old for old in self.job.history if old["epoch"] < epoch["epoch"]]
             self._write(history=[*kept, epoch])
 
-    def _write(self, **values: Any) -> None:
+    def _write(self, **values: object) -> None:
+        if told_to_stop():
+            raise ToldToStop
         if not self.job.update_mine(**values):
             raise CancelledRun
 
@@ -127,12 +158,12 @@ class Listener:
 def train(run: TrainingRun) -> None:
     """Dataset version → candidate detector, then both it and the active one measured on the version's test images. A
     run whose worker was killed resumes from its last finished epoch, or with what is left after training."""
-    require_mounted(run.dataset.manifest)
     listener = Listener(run, "training")
-    rows = versions.rows_of(run.dataset)
     folder = Detector(version=run.name).folder
     if not (folder / bundle.CARD_FILE).exists():
-        candidates.train_rows(_config(run), rows, folder, listener.epoch, listener.step)
+        with on_disk(run.dataset) as path:
+            config = _config(run, path)
+            candidates.train_rows(config, manifest.read(path), folder, listener.epoch, listener.step)
     detector = candidates.finish(folder)
     if not run.update_mine(detector=detector, history=detector.card["report"].get("history") or run.history):
         raise CancelledRun
@@ -142,14 +173,14 @@ def train(run: TrainingRun) -> None:
     run.finish(JobState.DONE)
 
 
-def _config(run: TrainingRun) -> Config:
+def _config(run: TrainingRun, path: Path) -> Config:
     start = ""
     if run.start == Start.ACTIVE:
-        start = str(bundle.start_of(detectors.find(run.started_from).folder))
+        start = str(bundle.start_of(bundles.folder_of(detectors.find(run.started_from))))
     elif run.start == Start.IMAGENET:
         start = "imagenet"
-    chosen = {"epochs": run.epochs, "minutes": run.minutes, "seed": run.seed, "start": start}
-    return candidates.configured(run.dataset.manifest, run.architecture, run.name, chosen)
+    chosen = Config(run.architecture, run.name, epochs=run.epochs, minutes=run.minutes, seed=run.seed, start=start)
+    return candidates.configured(path, chosen)
 
 
 def measured_now(
@@ -170,20 +201,19 @@ def measure(row: Measurement) -> None:
     row.finish(JobState.DONE, **found)
 
 
-def measured_values(row: Measurement, on_image: Step | None) -> dict[str, Any]:
+def measured_values(row: Measurement, on_image: Step | None) -> Values:
     """Scores, report and cases of a measurement. Raises DatasetError when the version has no test images left."""
-    require_mounted(row.dataset.manifest)
-    test = [one for one in versions.rows_of(row.dataset) if one.split == "test"]
-    there, gone = manifest.still_there(test)
     cases = list(RegressionCase.objects.usable())
-    some = there[:: max(1, len(there) // TIER_IMAGES)][:TIER_IMAGES]
-    paths = [case.image.original.path for case in cases]
-    found = measuring.measure(row.detector, there, paths, some, on_image)
-    answers = {
+    files = [case.image.original for case in cases]
+    with on_disk(row.dataset, "test") as path:
+        there, gone = manifest.still_there(manifest.read(path))
+        some = there[:: max(1, len(there) // TIER_IMAGES)][:TIER_IMAGES]
+        found = measuring.measure(row.detector, there, files, some, on_image)
+    answers: gate.Answers = {
         str(case.pk): {"outcome": one.outcome, "score": round(one.judgement.score, 4)} if one else UNREADABLE
         for case, one in zip(cases, found.answers, strict=True)
     }
-    return {"scores": found.scores, "report": found.report | {"missing": gone}, "cases": answers}
+    return {"scores": found.scores, "report": {**found.report, "missing": gone}, "cases": answers}
 
 
 def gate_now(candidate: Detector, on_image: Step | None = None) -> gate.Gate:
@@ -194,7 +224,7 @@ def gate_now(candidate: Detector, on_image: Step | None = None) -> gate.Gate:
         for detector in (active, candidate):
             measured_now(detector, dataset, on_image)
         return gate.gate(candidate)
-    own = candidate.folder / candidates.MANIFEST_FILE
+    own = bundles.folder_of(candidate) / candidates.MANIFEST_FILE
     rows = [row for row in manifest.read(own) if row.split == "test"] if own.is_file() else []
     rows, _ = manifest.still_there(rows)
     if not rows:

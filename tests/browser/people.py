@@ -17,5 +17,5 @@ def log_in(page, name, password):
     page.goto("/accounts/login/")
     page.locator('[name="login"]').fill(name)
     page.locator('[name="password"]').fill(password)
-    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Log in", exact=True).click()
     page.get_by_role("link", name="History").first.wait_for()

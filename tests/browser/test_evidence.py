@@ -28,7 +28,8 @@ def check(page, paths):
     page.goto("/")
     page.locator('input[type="file"]').set_input_files(paths)
     page.get_by_role("button", name=f"Check {len(paths)} image").click()
-    page.wait_for_url("**/history/")
+    page.wait_for_url("**/batches/*/")
+    page.goto("/history/")
     wait_for(lambda: page.locator(".card-image .figure").count() == len(paths), 60, "verdicts")
 
 

@@ -34,8 +34,11 @@ def test_from_sign_up_to_deletion(page, browser, stack, files):
     page.locator('input[type="file"]').set_input_files(files)
     page.get_by_text("3 images chosen.").wait_for()
     page.get_by_role("button", name="Check 3 images").click()
-    page.wait_for_url("**/history/")
-    assert "broken.jpg: the file is damaged or incomplete" in page.locator(".messages").inner_text()
+    page.wait_for_url("**/batches/*/")
+    page.get_by_text("2 accepted, 1 refused: show").click()
+    assert "broken.jpg: the file is damaged or incomplete" in page.locator(".refusals").inner_text()
+    page.get_by_text(re.compile("^2 pictures: ")).wait_for()
+    page.goto("/history/")
     verdicts = page.locator(".card-image .chip", has_text=re.compile("Real photograph|AI-generated|Inconclusive"))
     wait_for(lambda: verdicts.count() == 2, 60, "two verdicts in the history, by polling alone")
     assert sorted(page.locator(".card-image .name").all_inner_texts()) == ["castle.png", "holiday.jpg"]
@@ -97,7 +100,8 @@ def test_all_of_it_works_without_javascript(browser, stack, files):
     sign_up(page, "noscript")
     page.locator('input[type="file"]').set_input_files(files[:2])
     page.get_by_role("button", name="Check images").click()
-    page.wait_for_url("**/history/")
+    page.wait_for_url("**/batches/*/")
+    page.goto("/history/")
 
     def judged():
         page.reload()

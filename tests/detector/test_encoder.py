@@ -171,8 +171,8 @@ def tiny_detector(tmp_path):
     spec = bundle.Preprocessing(view="middle", size=32, grid=1, jpeg_quality=None, joint=True)
     config = Config("vit", "tiny", start=str(tmp_path / "encoders" / "tiny.npz"))
     card = card_of(config, spec, [], [])
-    assert card["encoder"] == sha256
-    bundle.save(model, tmp_path / "tiny", {**card, "preprocessing": spec.as_dict()})
+    assert card.encoder == sha256
+    bundle.save(model, tmp_path / "tiny", card)
     return tmp_path / "tiny", model
 
 

@@ -56,10 +56,12 @@ def judged(image, outcome="FAKE", score=0.08, **said):
     told = {"score": score, "outcome": outcome, "milliseconds": 42, "stability": {"JPEG 85": score}, **said}
     image.verdict = Verdict.objects.create(image=image, detector=active_detector(), **told)
     Evidence.objects.bulk_create(Evidence(image=image, **piece.as_dict()) for piece in evidence)
+    small = [(image.screen, (960, 960), "RGB", "JPEG")] if max(rgb.size) > 960 else []
     for field, size, mode, format in (
         (image.thumbnail, (320, 320), "RGB", "JPEG"),
         (image.display, (1600, 1600), "RGB", "JPEG"),
         (image.heat, (112, 112), "RGBA", "PNG"),
+        *small,
     ):
         field.save(f"derived/{uuid.uuid4()}.{format.lower()}", ContentFile(_copy(rgb, size, mode, format)), save=False)
     deciding = rules.deciding(evidence)

@@ -46,7 +46,7 @@ class Preprocessing:
         """Whether native-resolution squares are among the views."""
         return self.view in ("crops", "both")
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, str | int | bool | None]:
         return asdict(self)
 
 

@@ -12,6 +12,7 @@ from classifier.detector.measuring.evaluation import share
 from classifier.detector.serving.bundle import LoadedDetector
 from classifier.detector.serving.stability import disagreement, settled, stability
 from classifier.detector.stats.classification import Floats, Ints
+from classifier.detector.stats.measured import Attack, Attacks
 
 EPSILONS = (2, 8)
 """Largest change of any pixel value, of 255, that an attack may make."""
@@ -51,8 +52,8 @@ def attack(detector: LoadedDetector, images: Sequence[Pixels], targets: Ints, ep
     return attacked
 
 
-def attack_report(detector: LoadedDetector, images: Sequence[Pixels], targets: Ints) -> dict[str, Any]:
-    """{"limit", "false_alarms", "clean_wrong", "attacks"}. Half of the images, drawn with seed 0, choose the limit of
+def attack_report(detector: LoadedDetector, images: Sequence[Pixels], targets: Ints) -> Attacks:
+    """Half of the images, drawn with seed 0, choose the limit of
     disagreement, which 5 % of them exceed when clean; everything is reported on the other half.
 
     An attack's row: n images with the right side of 0.5 before it; success, the share it flipped; detected, the
@@ -67,15 +68,19 @@ def attack_report(detector: LoadedDetector, images: Sequence[Pixels], targets: I
     images, targets = [images[index] for index in reported], targets[reported]
     clean, before, spread = clean[reported], before[reported], spread[reported]
     right = (clean > 0.5) == (targets == 1)
-    attacks = []
+    attacks: list[Attack] = []
     for name, steps in (("FGSM", 1), ("PGD", 10)):
         for epsilon in EPSILONS:
             attacked = attack(detector, images, targets, epsilon, steps)
             scores, others = detector.scores(attacked), stability(detector, attacked)
             turned = right & ((scores > 0.5) != (targets == 1))
-            row = {"attack": f"{name} {epsilon}/255", "n": int(right.sum()), "success": share(turned[right])}
-            row["detected"] = share((disagreement(scores, others) > limit)[turned])
-            row["wrong_verdicts"] = share(_wrong(detector, scores, others, targets, limit)[right])
+            row: Attack = {
+                "attack": f"{name} {epsilon}/255",
+                "n": int(right.sum()),
+                "success": share(turned[right]),
+                "detected": share((disagreement(scores, others) > limit)[turned]),
+                "wrong_verdicts": share(_wrong(detector, scores, others, targets, limit)[right]),
+            }
             attacks.append(row)
     return {
         "limit": round(limit, 4),

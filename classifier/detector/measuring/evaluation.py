@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,8 +23,19 @@ from classifier.detector.stats.classification import (
     summary,
     wilson,
 )
+from classifier.detector.stats.measured import (
+    Decided,
+    DecidedKey,
+    GeneratorFigures,
+    PhotographFigures,
+    Report,
+    SourceFigures,
+    Subset,
+)
 
 HEADLINE = ("accuracy", "precision", "recall", "f1", "balanced_accuracy", "auroc", "fakes_found", "brier")
+DECIDED: tuple[DecidedKey, ...] = ("share", "accuracy", "real_called_fake", "fake_called_real")
+"""What tables show of the three-way verdicts."""
 Edges = float | Floats
 """A threshold for all images, or one for each: thresholds of cross-validation differ by fold."""
 
@@ -67,7 +77,7 @@ def predict_logits(
     return np.concatenate(logits) if logits else np.zeros(0)
 
 
-def report(rows: Sequence[Row], scores: Floats, fake_below: Edges, real_above: Edges) -> dict[str, Any]:
+def report(rows: Sequence[Row], scores: Floats, fake_below: Edges, real_above: Edges) -> Report:
     """Everything the metrics page and the model card show, as plain JSON values. Raises DatasetError for no rows."""
     if not rows:
         raise DatasetError("expected at least one image to measure on; the manifest has none in this split")
@@ -90,21 +100,22 @@ def report(rows: Sequence[Row], scores: Floats, fake_below: Edges, real_above: E
     }
 
 
-def three_way(targets: Ints, scores: Floats, fake_below: Edges, real_above: Edges) -> dict[str, float | None]:
-    """Verdicts with abstentions: share decided, accuracy of those, and both errors as shares of a class."""
+def three_way(targets: Ints, scores: Floats, fake_below: Edges, real_above: Edges) -> Decided:
+    """Verdicts with abstentions."""
     fake, real = scores < fake_below, scores > real_above
     decided, right = fake | real, np.where(targets == 1, real, fake)
-    mean = {
-        "share": decided,
-        "accuracy": right[decided],
-        "real_called_fake": fake[targets == 1],
-        "fake_called_real": real[targets == 0],
+    return {
+        "share": share(decided),
+        "accuracy": share(right[decided]),
+        "real_called_fake": share(fake[targets == 1]),
+        "fake_called_real": share(real[targets == 0]),
+        "real_called_real": share(real[targets == 1]),
+        "fake_called_fake": share(fake[targets == 0]),
     }
-    return {name: share(values) for name, values in mean.items()}
 
 
-def per_source(rows: Sequence[Row], scores: Floats, fake_below: Edges) -> Iterator[dict[str, Any]]:
-    """One dict a source: n by class, accuracy with its Wilson interval; AUROC and balanced accuracy where both classes
+def per_source(rows: Sequence[Row], scores: Floats, fake_below: Edges) -> Iterator[SourceFigures]:
+    """For each source: n by class, accuracy with its Wilson interval; AUROC and balanced accuracy where both classes
     are there; the share of its REAL images called FAKE by the three-way verdict."""
     targets = targets_of(rows)
     called_fake = scores < fake_below
@@ -119,15 +130,17 @@ def per_source(rows: Sequence[Row], scores: Floats, fake_below: Edges) -> Iterat
             "real": int(np.sum(targets[here] == 1)),
             "fake": int(np.sum(targets[here] == 0)),
             "interval": [clean(edge) for edge in wilson(hits, int(here.sum()))],
-            **{name: clean(values[name]) for name in ("accuracy", "balanced_accuracy", "auroc")},
+            "accuracy": clean(values["accuracy"]),
+            "balanced_accuracy": clean(values["balanced_accuracy"]),
+            "auroc": clean(values["auroc"]),
             "real_called_fake": share(called_fake[here & (targets == 1)]),
         }
 
 
 def per_generator(
     rows: Sequence[Row], scores: Floats, fake_below: Edges, real_above: Edges
-) -> Iterator[dict[str, Any]]:
-    """One dict a generator (named subset of FAKE in a source): n, the share scored below 0.5 with its Wilson interval,
+) -> Iterator[GeneratorFigures]:
+    """For each generator (named subset of FAKE in a source): n, the share scored below 0.5 with its Wilson interval,
     the shares called FAKE and REAL by the three-way verdict; the rest was inconclusive."""
     for name, here in _subsets(rows, "FAKE"):
         below = scores[here] <= 0.5
@@ -143,8 +156,8 @@ def per_generator(
 
 def per_photographs(
     rows: Sequence[Row], scores: Floats, fake_below: Edges, real_above: Edges
-) -> Iterator[dict[str, Any]]:
-    """One dict a kind of real photographs (named subset of REAL in a source: portraits, phone snapshots of fruit …): n,
+) -> Iterator[PhotographFigures]:
+    """For each kind of real photographs (named subset of REAL in a source: portraits, phone snapshots of fruit …): n,
     the share called FAKE by the three-way verdict with its Wilson interval, the share called REAL."""
     for name, here in _subsets(rows, "REAL"):
         accused = (scores < fake_below)[here]
@@ -169,7 +182,7 @@ def share(values: np.ndarray) -> float | None:
     return clean(float(values.mean()) if len(values) else math.nan)
 
 
-def markdown(measured: dict[str, Any], title: str) -> str:
+def markdown(measured: Report, title: str) -> str:
     """A report as Markdown: headline figures with 95 % intervals, then one row a source."""
     lines = [
         f"# {title}",
@@ -193,8 +206,8 @@ def markdown(measured: dict[str, Any], title: str) -> str:
         ]
         lines.append("| --- " * 7 + "|")
         for name, tier in tiers.items():
-            figures = [tier["auroc"], tier["balanced_accuracy"], *tier["decided"].values()]
-            lines.append(f"| {name} | {' | '.join(str(figure) for figure in figures)} |")
+            cells = map(str, [tier["auroc"], tier["balanced_accuracy"], *(tier["decided"][key] for key in DECIDED)])
+            lines.append(f"| {name} | {' | '.join(cells)} |")
     decided = measured["decided"]
     lines += [
         "",
@@ -207,22 +220,27 @@ def markdown(measured: dict[str, Any], title: str) -> str:
     for row in measured["sources"]:
         low, high = row["interval"]
         figures = [row["accuracy"], f"{low} – {high}", row["balanced_accuracy"], row["auroc"], row["real_called_fake"]]
-        cells = ["–" if cell is None else str(cell) for cell in figures]
-        lines.append(f"| {row['source']} | {row['real']} | {row['fake']} | {' | '.join(cells)} |")
-    lines += _verdicts("real photographs", "photographs", measured.get("photographs", []))
-    lines += _verdicts("generator", "generator", measured["generators"])
+        told = " | ".join("–" if figure is None else str(figure) for figure in figures)
+        lines.append(f"| {row['source']} | {row['real']} | {row['fake']} | {told} |")
+    lines += _verdicts("real photographs", [(row["photographs"], row) for row in measured.get("photographs", [])])
+    lines += _verdicts("generator", [(row["generator"], row) for row in measured["generators"]])
     return "\n".join(lines) + "\n"
 
 
-def _verdicts(title: str, key: str, rows: Sequence[dict[str, Any]]) -> list[str]:
+def inconclusive(row: Subset) -> float | None:
+    """The share of a subset that got no verdict, None in old reports."""
+    fake, real = row["called_fake"], row.get("called_real")
+    return None if fake is None or real is None else max(0.0, 1 - fake - real)
+
+
+def _verdicts(title: str, rows: Sequence[tuple[str, Subset]]) -> list[str]:
     """How often each subset was called what, those with the most images first. `called_real` is not in old reports."""
     if not rows:
         return []
     lines = ["", f"| {title} | n | called FAKE | INCONCLUSIVE | called REAL |", "| --- " * 5 + "|"]
-    for row in sorted(rows, key=lambda row: -row["n"]):
-        fake, real = row["called_fake"], row.get("called_real")
-        open_ = None if real is None else 1 - fake - real
-        lines.append(f"| {row[key]} | {row['n']} | {percent(fake)} | {percent(open_)} | {percent(real)} |")
+    for name, row in sorted(rows, key=lambda pair: -pair[1]["n"]):
+        shares = map(percent, (row["called_fake"], inconclusive(row), row.get("called_real")))
+        lines.append(f"| {name} | {row['n']} | {' | '.join(shares)} |")
     return lines
 
 

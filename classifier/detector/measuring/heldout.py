@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -22,12 +22,27 @@ from classifier.detector.labels import CLASS_NAMES
 from classifier.detector.measuring import evaluation
 from classifier.detector.stats import calibration, classification
 from classifier.detector.stats.classification import Floats, Ints
+from classifier.detector.stats.measured import (
+    Decided,
+    Epoch,
+    FoldFigures,
+    Headline,
+    HeldOut,
+    Interval,
+    Report,
+    TrustedCalibration,
+)
 
 Fold = tuple[str, list[Row]]
 Predict = Callable[[str, list[Row]], Floats]
 """(name of the fold, split rows) → the logits of its test rows, in their order."""
 PARTS = 5
-FIGURES = ("auroc", "balanced_accuracy", "accuracy", "fakes_found")
+FIGURES: tuple[Literal["auroc", "balanced_accuracy", "accuracy", "fakes_found"], ...] = (
+    "auroc",
+    "balanced_accuracy",
+    "accuracy",
+    "fakes_found",
+)
 
 
 def two_class_sources(rows: Sequence[Row], least: int = 20) -> list[str]:
@@ -108,7 +123,7 @@ def held_out(folds: Iterator[Fold], predict: Predict, folder: Path) -> tuple[lis
 
 def learning_curve(
     rows: Sequence[Row], fit: Callable[[list[Row]], Any], logits: Callable[[list[Row]], Floats], points: int = 6
-) -> list[dict[str, float]]:
+) -> list[Epoch]:
     """What more sources bring: the five parts are held out in turn, and of the other sources only some, drawn with the
     part's number as seed, are trained on. One entry a number of sources: {"sources", "images", "loss", "accuracy",
     "auroc"} on images trained on, and the same with "val_" on the held-out parts."""
@@ -126,7 +141,7 @@ def learning_curve(
             seen += zip(training, logits(training), strict=True)
             unseen += zip(tested, logits(tested), strict=True)
             images.append(len(training))
-        entry: dict[str, float] = {"sources": int(count), "images": round(float(np.mean(images)))}
+        entry: Epoch = {"sources": int(count), "images": round(float(np.mean(images)))}
         for prefix, pairs in (("", seen), ("val_", unseen)):
             entry |= {prefix + key: value for key, value in _learned(pairs).items()}
         curve.append(entry)
@@ -154,30 +169,36 @@ def _learned(pairs: list[tuple[Row, float]]) -> dict[str, float]:
     return {name: round(float(value), 4) for name, value in values.items()}
 
 
-def headline(rows: Sequence[Row], logits: Floats) -> dict[str, Any]:
-    """{"folds": figures within each source, "mean": their mean, "intervals": 95 % bootstrap of the means}."""
+def headline(rows: Sequence[Row], logits: Floats) -> Headline:
+    """Figures within each source, their mean, and its 95 % interval by bootstrap."""
     targets, sources = evaluation.targets_of(rows), np.array([row.source for row in rows])
     scores = calibration.to_scores(logits)
     names = sorted(set(sources))
     folds = []
     for name in names:
         here = sources == name
-        values = dict(classification.summary(targets[here], scores[here]))
-        decided = evaluation.three_way(targets[here], *_by_the_others(targets, logits, here))
-        figures = {key: evaluation.clean(values[key]) for key in FIGURES}
-        folds.append({"source": name, "n": int(here.sum()), **figures, "decided": decided})
+        values = {key: evaluation.clean(value) for key, value in classification.summary(targets[here], scores[here])}
+        fold: FoldFigures = {
+            "source": name,
+            "n": int(here.sum()),
+            "auroc": values["auroc"],
+            "balanced_accuracy": values["balanced_accuracy"],
+            "accuracy": values["accuracy"],
+            "fakes_found": values["fakes_found"],
+            "decided": evaluation.three_way(targets[here], *_by_the_others(targets, logits, here)),
+        }
+        folds.append(fold)
     drawn = [classification.draws(targets[sources == name], scores[sources == name], FIGURES) for name in names]
     intervals = {key: classification.percentiles(np.mean([draw[key] for draw in drawn], axis=0)) for key in FIGURES}
-    mean = {key: evaluation.clean(float(np.mean([fold[key] for fold in folds]))) for key in FIGURES}
     return {
         "folds": folds,
-        "mean": mean,
+        "mean": {str(key): _mean([fold[key] for fold in folds]) for key in FIGURES},
         "intervals": {key: [evaluation.clean(edge) for edge in edges] for key, edges in intervals.items()},
-        "decided": {key: _mean([fold["decided"][key] for fold in folds]) for key in folds[0]["decided"]},
+        "decided": _mean_decided([fold["decided"] for fold in folds]),
     }
 
 
-def overall(rows: Sequence[Row], logits: Floats) -> dict[str, Any]:
+def overall(rows: Sequence[Row], logits: Floats) -> Report:
     """The report over all held-out images; the scores and verdicts of each source by calibration on the others."""
     targets, sources = evaluation.targets_of(rows), np.array([row.source for row in rows])
     scores, fake, real = np.zeros(len(rows)), np.zeros(len(rows)), np.zeros(len(rows))
@@ -194,7 +215,7 @@ def _by_the_others(targets: Ints, logits: Floats, here: np.ndarray) -> tuple[Flo
     return scores, fitted["fake_below"], fitted["real_above"]
 
 
-def reliability(rows: Sequence[Row], logits: Floats) -> dict[str, Any]:
+def reliability(rows: Sequence[Row], logits: Floats) -> TrustedCalibration:
     """The calibration for a detector trained on everything: fitted on held-out logits, with the table behind "of
     held-out images with this score, x % were AI-generated"."""
     targets = evaluation.targets_of(rows)
@@ -203,12 +224,23 @@ def reliability(rows: Sequence[Row], logits: Floats) -> dict[str, Any]:
     return {**fitted, "reliability": calibration.reliability(targets, scores)}
 
 
+def _mean_decided(folds: list[Decided]) -> Decided:
+    return {
+        "share": _mean([fold["share"] for fold in folds]),
+        "accuracy": _mean([fold["accuracy"] for fold in folds]),
+        "real_called_fake": _mean([fold["real_called_fake"] for fold in folds]),
+        "fake_called_real": _mean([fold["fake_called_real"] for fold in folds]),
+        "real_called_real": _mean([fold.get("real_called_real") for fold in folds]),
+        "fake_called_fake": _mean([fold.get("fake_called_fake") for fold in folds]),
+    }
+
+
 def _mean(values: list[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return evaluation.clean(float(np.mean(known))) if known else None
 
 
-def markdown(measured: dict[str, Any]) -> str:
+def markdown(measured: HeldOut) -> str:
     """The held-out figures as Markdown: the headline with its baselines, its folds, degraded copies, all sources."""
     first, second = measured["headline"], measured["sources"]
     lines = [f"# Held-out figures of {measured['architecture']}", "", "Headline: mean over sources held out alone", ""]
@@ -222,10 +254,11 @@ def markdown(measured: dict[str, Any]) -> str:
         "| source | n | AUROC | balanced accuracy | AI found at 5 % false alarms | decided | right of those |",
     ]
     lines.append("| --- " * 7 + "|")
-    for fold in [*first["folds"], {"source": "mean", "n": "", **first["mean"], "decided": first["decided"]}]:
-        figures = [fold["n"], fold["auroc"], fold["balanced_accuracy"], fold["fakes_found"]]
-        figures += [fold["decided"]["share"], fold["decided"]["accuracy"]]
-        lines.append(f"| {fold['source']} | {' | '.join(str(figure) for figure in figures)} |")
+    for fold in first["folds"]:
+        figures = [fold["auroc"], fold["balanced_accuracy"], fold["fakes_found"]]
+        lines.append(_fold_line(fold["source"], str(fold["n"]), figures, fold["decided"]))
+    figures = [first["mean"][key] for key in ("auroc", "balanced_accuracy", "fakes_found")]
+    lines.append(_fold_line("mean", "", figures, first["decided"]))
     if curve := measured.get("history"):
         header = (
             "| training sources | images | AUROC on them | on held-out parts | accuracy on them | on held-out parts |"
@@ -247,5 +280,10 @@ def markdown(measured: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n\n" + evaluation.markdown(second, "All sources in five parts")
 
 
-def _between(edges: list[float | None]) -> str:
+def _fold_line(source: str, n: str, figures: list[float | None], decided: Decided) -> str:
+    told = map(str, [n, *figures, decided["share"], decided["accuracy"]])
+    return f"| {source} | {' | '.join(told)} |"
+
+
+def _between(edges: Interval) -> str:
     return f"{edges[0]} – {edges[1]}"

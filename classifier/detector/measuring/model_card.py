@@ -1,11 +1,9 @@
 """MODEL_CARD.md: what a detector is, what it was measured to do, where it fails, and what it must not be used for."""
 
-from typing import Any
-
-from classifier.detector.measuring.evaluation import percent
+from classifier.detector.measuring.evaluation import DECIDED, percent
 from classifier.detector.serving.bundle import Card
+from classifier.detector.stats.measured import Attacks, Decided, Headline, Interval, Report, TierFigures
 
-DECIDED = ("share", "accuracy", "real_called_fake", "fake_called_real")
 MISUSE = (
     "as the sole evidence about a picture or a person: not in court, not in journalism, not for moderation without "
     "somebody who can look further",
@@ -45,7 +43,7 @@ def markdown(card: Card) -> str:
         "## Figures",
         "",
     ]
-    lines += _headline(report) if "headline" in report else []
+    lines += _headline(report["headline"], report) if "headline" in report else []
     overall, low_high = report["overall"], report["intervals"]
     lines += [
         f"Over {report['n']:,} images of {len(report['sources'])} sources, each scored by a network that saw nothing "
@@ -65,8 +63,7 @@ def markdown(card: Card) -> str:
     return "\n".join(lines)
 
 
-def _headline(report: dict[str, Any]) -> list[str]:
-    first = report["headline"]
+def _headline(first: Headline, report: Report) -> list[str]:
     rows = [
         f"Headline, the mean over {len(first['folds'])} sources with both classes, each held out alone: AUROC "
         f"{first['mean']['auroc']} ({_range(first['intervals']['auroc'])}), balanced accuracy "
@@ -80,18 +77,18 @@ def _headline(report: dict[str, Any]) -> list[str]:
     return [*rows, ""]
 
 
-def _decided(decided: dict[str, float | None]) -> str:
+def _decided(decided: Decided) -> str:
     share, right, accused, missed = (percent(decided[key]) for key in DECIDED)
     return f"{share} decided, {right} of those right, {accused} of real called FAKE, {missed} of AI called REAL."
 
 
-def _tiers(tiers: dict[str, Any]) -> list[str]:
+def _tiers(tiers: dict[str, TierFigures]) -> list[str]:
     rows = ["| degraded copies | AUROC | balanced accuracy |", "| --- | --- | --- |"]
     rows += [f"| {name} | {tier['auroc']} | {tier['balanced_accuracy']} |" for name, tier in tiers.items()]
     return [*rows, ""]
 
 
-def _attacks(attacks: dict[str, Any]) -> list[str]:
+def _attacks(attacks: Attacks) -> list[str]:
     rows = [
         "Attacks with full knowledge of the network but not of the test by re-encoding, on pictures that may have been "
         f"trained on; a clean picture raises a false alarm in "
@@ -102,27 +99,27 @@ def _attacks(attacks: dict[str, Any]) -> list[str]:
         "| --- | --- | --- | --- | --- |",
     ]
     for row in attacks["attacks"]:
-        shares = [percent(row[key]) for key in ("success", "detected", "wrong_verdicts")]
+        shares = map(percent, (row["success"], row["detected"], row["wrong_verdicts"]))
         rows.append(f"| {row['attack']} | {row['n']} | {' | '.join(shares)} |")
     return [*rows, ""]
 
 
-def _worst(report: dict[str, Any]) -> list[str]:
+def _worst(report: Report) -> list[str]:
     accused = [row for row in report["sources"] if row["real"] >= 10 and row.get("real_called_fake") is not None]
     missed = [row for row in report.get("generators", []) if row["n"] >= 10]
     lines = []
     if accused:
-        worst = max(accused, key=lambda row: row["real_called_fake"])
+        worst = max(accused, key=lambda row: row["real_called_fake"] or 0)
         lines.append(
             f"- Worst source of real photographs: {worst['source']}, {percent(worst['real_called_fake'])} of "
             f"{worst['real']} called FAKE."
         )
     if missed:
-        named = sorted(missed, key=lambda row: row["found"])[:3]
+        named = sorted(missed, key=lambda row: row["found"] or 0)[:3]
         told = ", ".join(f"{row['generator']} ({percent(row['found'])} of {row['n']} below 0.5)" for row in named)
         lines.append(f"- Generators missed most: {told}.")
     return lines
 
 
-def _range(edges: list[float | None]) -> str:
+def _range(edges: Interval) -> str:
     return f"95 %: {edges[0]} to {edges[1]}"

@@ -4,12 +4,10 @@ bring their colours along. No style attribute and no script, which the pages' Co
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
-Report = dict[str, Any]
-Entry = dict[str, Any]
-"""Of a history: figures after an epoch, or after fitting on so many sources."""
+from classifier.detector.stats.measured import Bin, Epoch, Report
+
 Point = tuple[float, float]
 
 UNIT = ("accuracy", "auroc")
@@ -66,7 +64,7 @@ class Plane:
         return _svg(self.width, self.height, inside, label, f"curve {css}".strip())
 
 
-def curve(history: Sequence[Entry], name: str, held_out: str = "held-out sources") -> str:
+def curve(history: Sequence[Epoch], name: str, held_out: str = "held-out sources") -> str:
     """A figure on training images and on `held_out`, by epoch or by sources; "" where there is none."""
     by = next((key for key in ("epoch", "sources") if history and key in history[0]), "epoch")
     steps = [float(entry.get(by, number)) for number, entry in enumerate(history, 1)]
@@ -109,7 +107,7 @@ def roc(points: Sequence[Sequence[float | None]], auroc: float | None) -> str:
     return plane.svg(axes + _diagonal(plane) + line + area, label, "square")
 
 
-def reliability(table: Sequence[Entry]) -> str:
+def reliability(table: Sequence[Bin]) -> str:
     """Score against the share of real photographs, a bar as wide as its part of the scores; on the diagonal the scores
     are honest. "" for an empty table."""
     if not table:
@@ -171,7 +169,7 @@ def _share(value: float, between: Point) -> float:
     return 0.5 if high == low else min(1.0, max(0.0, (value - low) / (high - low)))
 
 
-def _line(steps: Sequence[float], history: Sequence[Entry], key: str) -> list[Point]:
+def _line(steps: Sequence[float], history: Sequence[Epoch], key: str) -> list[Point]:
     return [(step, entry[key]) for step, entry in zip(steps, history, strict=True) if entry.get(key) is not None]
 
 

@@ -119,9 +119,10 @@ def _as_bytes(header: dict[str, object]) -> np.ndarray:
     return np.frombuffer(json.dumps(header, sort_keys=True).encode(), np.uint8)
 
 
-def _shape(header: dict[str, Any]) -> Shape:
-    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in header.items()}
-    return Shape(**values)
+def _shape(header: Any) -> Shape:
+    """header: as `Shape.as_dict`, with lists where JSON has no tuples."""
+    known: Any = {key: tuple(value) if isinstance(value, list) else value for key, value in header.items()}
+    return Shape(**known)
 
 
 def _restored(stored: "np.lib.npyio.NpzFile", name: str) -> npt.NDArray[np.float32]:

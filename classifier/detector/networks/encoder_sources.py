@@ -6,9 +6,8 @@ returns its shape and its arrays; everything behind it stays as it is.
 
 import hashlib
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -51,7 +50,7 @@ def read_clip(path: Path, blocks: int) -> tuple[Shape, Arrays]:
     return Shape(blocks), _clip_arrays(arrays, matrix, blocks)
 
 
-def _clip_arrays(arrays: dict[str, Any], matrix: Callable[[str], Quantised], blocks: int) -> Arrays:
+def _clip_arrays(arrays: Mapping[str, np.ndarray], matrix: Callable[[str], Quantised], blocks: int) -> Arrays:
     front = "vision_model.embeddings."
     kernel = arrays[f"{front}patch_embedding.weight"]  # width × 3 × 16 × 16
     found: Arrays = {

@@ -47,7 +47,7 @@ class Shape:
         """The class token and the patches."""
         return 1 + (self.size // self.patch) ** 2
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         return asdict(self)
 
 
@@ -160,7 +160,7 @@ class Attention(keras.layers.Layer):  # type: ignore[misc]
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return shape[0], shape[1], shape[2] // 3  # type: ignore[operator]
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         return {**super().get_config(), "heads": self.heads}
 
 

@@ -4,10 +4,10 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from classifier.detector.images.preprocessing import Pixels, Preprocessing, prep
 from classifier.detector.labels import CLASS_NAMES, Outcome, outcome_of
 from classifier.detector.stats import calibration
 from classifier.detector.stats.classification import Floats
+from classifier.detector.stats.measured import Bin, Report, Training
 
 if TYPE_CHECKING:
     import keras
@@ -34,7 +35,8 @@ class Card:
     """What `bundle.json` says. temperature divides the logits; scores in [fake_below, real_above] are INCONCLUSIVE.
     reliability: what a score has meant for held-out images, see `calibration.reliability`. largest_jump: change of the
     log-odds under mild re-encodings beyond which no verdict is given, None for no limit; see `stability`. encoder:
-    SHA-256 of the encoder file that the head was fitted on, "" where the bundle holds all of its network."""
+    SHA-256 of the encoder file that the head was fitted on, "" where the bundle holds all of its network. sha256 and
+    parameters are filled in by `save`."""
 
     version: str
     architecture: str
@@ -44,9 +46,9 @@ class Card:
     fake_below: float
     real_above: float
     parameters: int
-    training: dict[str, Any]
-    report: dict[str, Any]
-    reliability: list[dict[str, Any]] = field(default_factory=list)
+    training: Training
+    report: Report = field(default_factory=lambda: cast(Report, {}))
+    reliability: list[Bin] = field(default_factory=list)
     largest_jump: float | None = None
     encoder: str = ""
 
@@ -54,8 +56,8 @@ class Card:
         return outcome_of(score, self.fake_below, self.real_above)
 
 
-def save(model: "keras.Model", folder: Path, card: dict[str, Any]) -> Card:
-    """Write a bundle: the model under a temporary name first, then the card that vouches for it.
+def save(model: "keras.Model", folder: Path, card: Card) -> Card:
+    """Write a bundle and return its card: the model under a temporary name first, then the card that vouches for it.
 
     A bare copy is saved: the optimizer's state would make the file three times as large. Of a network on an encoder
     only the head is saved; the card names the encoder.
@@ -64,13 +66,13 @@ def save(model: "keras.Model", folder: Path, card: dict[str, Any]) -> Card:
 
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / f"partial-{os.getpid()}.keras"
-    kept = keras.Model(model.get_layer("features").output, model.output) if card.get("encoder") else model
+    kept = keras.Model(model.get_layer("features").output, model.output) if card.encoder else model
     bare = keras.models.clone_model(kept)
     bare.set_weights(kept.get_weights())
     bare.save(partial)
     partial.replace(folder / MODEL_FILE)
-    card = {**card, "sha256": file_digest(folder / MODEL_FILE), "parameters": model.count_params()}
-    _write_card(folder, card)
+    card = replace(card, sha256=file_digest(folder / MODEL_FILE), parameters=model.count_params())
+    _write_card(folder, asdict(card))
     return read_card(folder)
 
 
@@ -89,7 +91,7 @@ def digest(folder: Path) -> str:
         raise BundleError(f"expected a readable {CARD_FILE} in {folder} ({error})") from error
 
 
-def _write_card(folder: Path, card: dict[str, Any]) -> None:
+def _write_card(folder: Path, card: Mapping[str, object]) -> None:
     """Write `bundle.json` with the format and the class names in front."""
     text = json.dumps({"format": FORMAT, "classes": list(CLASS_NAMES), **card}, indent=1)
     partial = folder / f"{CARD_FILE}.partial"

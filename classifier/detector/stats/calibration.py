@@ -1,10 +1,9 @@
 """Logits → scores: one temperature, fitted on sources that training never saw (Guo et al., arXiv 1706.04599)."""
 
-from typing import Any
-
 import numpy as np
 
 from classifier.detector.stats.classification import Floats, Ints
+from classifier.detector.stats.measured import Bin, Calibration
 
 REAL_CALLED_FAKE, FAKE_CALLED_REAL = 0.03, 0.10
 """What the two thresholds allow on held-out sources; the scores between them are INCONCLUSIVE."""
@@ -38,15 +37,15 @@ def fit_thresholds(targets: Ints, scores: Floats) -> tuple[float, float]:
     return round(fake_below, 3), round(real_above, 3)
 
 
-def calibrate(targets: Ints, logits: Floats) -> dict[str, float]:
+def calibrate(targets: Ints, logits: Floats) -> Calibration:
     """Temperature and thresholds from logits (n,) of sources that training never saw, as the card's entries."""
     temperature = round(fit_temperature(targets, logits), 4)
     fake_below, real_above = fit_thresholds(targets, to_scores(logits, temperature))
     return {"temperature": temperature, "fake_below": fake_below, "real_above": real_above}
 
 
-def reliability(targets: Ints, scores: Floats, bins: int = 10) -> list[dict[str, Any]]:
-    """What a score has meant: bins of about equally many held-out images, each {"low", "high", "n", "fake"}.
+def reliability(targets: Ints, scores: Floats, bins: int = 10) -> list[Bin]:
+    """What a score has meant: bins of about equally many held-out images.
 
     low and high bound the scores (the first begins at 0, the last ends at 1); fake: the share that was AI-generated,
     both classes taken as equally frequent, so that it doesn't depend on how the collection was put together.
@@ -55,7 +54,7 @@ def reliability(targets: Ints, scores: Floats, bins: int = 10) -> list[dict[str,
     edges[0], edges[-1] = 0.0, 1.0
     place = np.clip(np.searchsorted(edges, scores, side="right") - 1, 0, len(edges) - 2)
     odds = np.sum(targets == 1) / max(1, np.sum(targets == 0))
-    table = []
+    table: list[Bin] = []
     for index in range(len(edges) - 1):
         here = place == index
         fake, real = float(np.sum(here & (targets == 0)) * odds), float(np.sum(here & (targets == 1)))

@@ -3,6 +3,7 @@
 import dataclasses
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import cast
 
 import keras
 import numpy as np
@@ -12,6 +13,7 @@ from classifier.detector.data.manifest import ANY_SIZE, Row
 from classifier.detector.images.decoding import read_rgb
 from classifier.detector.images.preprocessing import Preprocessing, prepare_one, scale_down
 from classifier.detector.networks.architectures import THUMBNAIL
+from classifier.detector.stats.measured import Training
 from classifier.detector.training.augmentation import augment, erase
 
 
@@ -32,6 +34,9 @@ class Config:
     patience: int = 10
     seed: int = 0
     start: str = ""
+
+    def as_dict(self) -> Training:
+        return cast(Training, dataclasses.asdict(self))
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]

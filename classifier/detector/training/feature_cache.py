@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,10 @@ class FeatureCache:
     Names are written after their values, so a process that is killed loses at most the batch in hand.
     """
 
-    def __init__(self, folder: Path, made_by: dict[str, Any], width: int) -> None:
-        key = hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()[:16]
+    def __init__(self, folder: Path, made_by: Mapping[str, object], width: int) -> None:
+        key = hashlib.sha256(json.dumps(dict(made_by), sort_keys=True).encode()).hexdigest()[:16]
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{key}.json").write_text(json.dumps(made_by, indent=1, sort_keys=True), encoding="utf-8")
+        (folder / f"{key}.json").write_text(json.dumps(dict(made_by), indent=1, sort_keys=True), encoding="utf-8")
         self.names, self.values, self.width = folder / f"{key}.names", folder / f"{key}.values", width
         self.places: dict[str, int] = {}
         if self.names.is_file():

@@ -10,9 +10,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from classifier.detector.stats.measured import Epoch
 from classifier.detector.training.batches import Config
 
-Progress = Callable[[dict[str, Any]], None]
+Progress = Callable[[Epoch], None]
 Step = Callable[[int, int], None]
 WARM_UP = 0.05
 """The share of a run in which the learning rate rises."""
@@ -37,7 +38,7 @@ class Pace(keras.callbacks.Callback):  # type: ignore[misc]
     """
 
     def __init__(
-        self, config: Config, history: list[dict[str, Any]], log: Path, on_epoch: Progress | None, on_step: Step | None
+        self, config: Config, history: list[Epoch], log: Path, on_epoch: Progress | None, on_step: Step | None
     ) -> None:
         super().__init__()
         self.config, self.history, self.log, self.on_epoch, self.on_step = config, history, log, on_epoch, on_step

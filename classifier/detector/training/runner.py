@@ -23,6 +23,7 @@ from classifier.detector.serving import bundle
 from classifier.detector.serving.bundle import Card, LoadedDetector, save
 from classifier.detector.stats import calibration
 from classifier.detector.stats.classification import Floats
+from classifier.detector.stats.measured import Epoch, Training
 from classifier.detector.training import linear
 from classifier.detector.training.batches import Batches, Config
 from classifier.detector.training.initial_weights import load_start
@@ -37,7 +38,7 @@ class Trained:
     card: Card
     rows: list[Row]
     logits: Floats
-    history: list[dict[str, Any]]
+    history: list[Epoch]
 
 
 def train(
@@ -55,7 +56,7 @@ def train(
     if config.start:
         load_start(model, config.start)
     folder.mkdir(parents=True, exist_ok=True)
-    history: list[dict[str, Any]] = []
+    history: list[Epoch] = []
     known: dict[str, npt.NDArray[np.float16]] = {}
     if encoder := encoder_of(config):
         cache = folder.parent.parent / "features"
@@ -67,7 +68,7 @@ def train(
     else:
         history = _fit(model, spec, config, parts, folder, (on_epoch, on_step))
     card = card_of(config, spec, rows, history)
-    detector = LoadedDetector(Card(**card), model)
+    detector = LoadedDetector(card, model)
 
     def logits_of(some: Sequence[Row]) -> Floats:
         if not known:
@@ -75,15 +76,15 @@ def train(
         return linear.logits_of(model, np.stack([known[row.sha256][0] for row in some]))
 
     logits, targets = logits_of(parts["validation"]), targets_of(parts["validation"])
-    card |= calibration.calibrate(targets, logits)
+    fitted = calibration.calibrate(targets, logits)
     bins = max(1, min(10, len(logits) // 20))
-    card |= {"reliability": calibration.reliability(targets, calibration.to_scores(logits, card["temperature"]), bins)}
+    table = calibration.reliability(targets, calibration.to_scores(logits, fitted["temperature"]), bins)
     test = parts["test"] or parts["validation"]
     tested = logits if test is parts["validation"] else logits_of(test)
-    scores = calibration.to_scores(tested, card["temperature"])
-    measured = report(test, scores, card["fake_below"], card["real_above"])
-    card |= {"report": {**measured, "history": history}}
-    return Trained(save(model, folder, {**card, "preprocessing": spec.as_dict()}), test, tested, history)
+    scores = calibration.to_scores(tested, fitted["temperature"])
+    measured = report(test, scores, fitted["fake_below"], fitted["real_above"])
+    card = dataclasses.replace(card, **fitted, reliability=table, report={**measured, "history": history})
+    return Trained(save(model, folder, card), test, tested, history)
 
 
 def predictor(config: Config, folder: Path, on_epoch: Progress | None = None) -> heldout.Predict:
@@ -114,7 +115,7 @@ def _fit(
     parts: dict[str, list[Row]],
     folder: Path,
     listeners: tuple[Progress | None, Step | None],
-) -> list[dict[str, Any]]:
+) -> list[Epoch]:
     batches = Batches(parts["train"], spec, config)
     validation = Batches(parts["validation"], spec, dataclasses.replace(config, augment=False, seed=config.seed + 1))
     model.compile(
@@ -127,7 +128,7 @@ def _fit(
     )
     log = folder / "history.json"
     resumed = (folder / "backup").exists() and log.exists()
-    history: list[dict[str, Any]] = json.loads(log.read_text()) if resumed else []
+    history: list[Epoch] = json.loads(log.read_text()) if resumed else []
     batches.epoch = len(history)
     model.fit(
         batches,
@@ -184,12 +185,12 @@ def code_digest() -> str:
     return digest.hexdigest()[:12]
 
 
-def card_of(config: Config, spec: Preprocessing, rows: Sequence[Row], history: list[dict[str, Any]]) -> dict[str, Any]:
-    """The entries of a bundle's card as far as they are known before anything is measured."""
+def card_of(config: Config, spec: Preprocessing, rows: Sequence[Row], history: list[Epoch]) -> Card:
+    """A bundle's card as far as it is known before anything is measured."""
     sources = {name: sorted({row.source for row in rows if row.split == name}) for name in manifest.SPLITS}
     counts = {name: sum(row.split == name for row in rows) for name in manifest.SPLITS}
-    training = {
-        **dataclasses.asdict(config),
+    training: Training = {
+        **config.as_dict(),
         "start": Path(config.start).name,
         "epochs_run": len(history),
         "dataset_digest": manifest.digest(rows),
@@ -199,16 +200,15 @@ def card_of(config: Config, spec: Preprocessing, rows: Sequence[Row], history: l
         "keras": keras.__version__,
         "backend": keras.backend.backend(),
     }
-    return {
-        "version": config.version,
-        "sha256": "",
-        "parameters": 0,
-        "encoder": encoder_of(config),
-        "architecture": config.architecture,
-        "preprocessing": spec,
-        "temperature": 1.0,
-        "fake_below": 0.5,
-        "real_above": 0.5,
-        "training": training,
-        "report": {},
-    }
+    return Card(
+        version=config.version,
+        sha256="",
+        parameters=0,
+        encoder=encoder_of(config),
+        architecture=config.architecture,
+        preprocessing=spec,
+        temperature=1.0,
+        fake_below=0.5,
+        real_above=0.5,
+        training=training,
+    )

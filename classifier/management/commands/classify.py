@@ -8,6 +8,7 @@ from classifier.detector.errors import DetectorError
 from classifier.management.arguments import expand
 from classifier.management.keras_command import KerasCommand
 from classifier.registry import detectors
+from classifier.results.file_report import Result, Unread
 
 
 class Command(KerasCommand):
@@ -35,7 +36,7 @@ class Command(KerasCommand):
         if not any(read):
             sys.exit(1)
 
-    def show(self, result: dict[str, Any], form: str) -> bool:
+    def show(self, result: Result | Unread, form: str) -> bool:
         if form == "json":
             self.stdout.write(json.dumps(result, ensure_ascii=False))
         elif "error" in result:

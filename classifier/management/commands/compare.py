@@ -36,7 +36,7 @@ class Command(KerasCommand):
         for title, one, other, _ in found.figures:
             cells = ("–" if value is None else f"{value:.3f}" for value in (one, other))
             self.stdout.write(f"{title:<20} {' '.join(f'{cell:>24}' for cell in cells)}")
-        self.stdout.write(f"{len(found.changed)} changed verdicts, those for the worse first")
+        self.stdout.write(f"{len(found.changed)} changed verdicts, those that got worse first")
         for row in found.changed:
-            mark = "+" if row["better"] else "-"
-            self.stdout.write(f" {mark} {row['sha256'][:16]} {row['label']}: {row['before']} → {row['after']}")
+            mark = "+" if row.better else "-"
+            self.stdout.write(f" {mark} {row.sha256[:16]} {row.label}: {row.before} → {row.after}")

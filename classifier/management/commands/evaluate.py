@@ -7,7 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from classifier.detector.data import manifest
 from classifier.detector.errors import DetectorError
-from classifier.management.arguments import version_numbered
+from classifier.management.arguments import manifest_named
 from classifier.management.keras_command import KerasCommand
 from classifier.management.progress import counter
 from classifier.registry import detectors
@@ -29,13 +29,12 @@ class Command(KerasCommand):
         from classifier.worker.candidates import write_report
         from classifier.worker.measuring import measure
 
-        if options["dataset"]:
-            options["manifest"] = version_numbered(options["dataset"]).manifest
         try:
             detector = detectors.find(options["detector"])
-            rows = [row for row in manifest.read(options["manifest"]) if options["split"] in ("all", row.split)]
-            degraded = rows if options["tiers"] else []
-            report = measure(detector, rows, degraded=degraded, on_image=counter("Measuring")).report
+            with manifest_named(options["dataset"], options["manifest"]) as path:
+                rows = [row for row in manifest.read(path) if options["split"] in ("all", row.split)]
+                degraded = rows if options["tiers"] else []
+                report = measure(detector, rows, degraded=degraded, on_image=counter("Measuring")).report
         except DetectorError as error:
             raise CommandError(str(error)) from error
         known = set(detector.card["training"]["sources"]["train"])

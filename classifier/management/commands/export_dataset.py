@@ -3,9 +3,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from classifier.accounts import trail
 from classifier.detector.errors import DatasetError
 from classifier.learning import versions
 from classifier.management.arguments import version_numbered
+from classifier.models import Act
 
 
 class Command(BaseCommand):
@@ -24,6 +26,7 @@ class Command(BaseCommand):
             count, gone = versions.export(version, options["folder"])
         except DatasetError as error:
             raise CommandError(str(error)) from error
+        trail.write(None, Act.EXPORTED, "datasetversion", version.pk, count=count)
         self.stdout.write(f"{count} images in {options['folder']}")
         if gone:
             self.stdout.write(f"{len(gone)} were deleted since by their owners and are missing")

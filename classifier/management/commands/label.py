@@ -1,12 +1,14 @@
 import csv
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from classifier.accounts import trail
 from classifier.labelling import ground_truth
 from classifier.management.arguments import staff_named
-from classifier.models import GroundTruth, Image
+from classifier.models import Act, GroundTruth, Image
 
 
 class Command(BaseCommand):
@@ -32,12 +34,14 @@ class Command(BaseCommand):
             images = Image.objects.filter(sha256__in=names) | Image.objects.filter(pk__in=numbers)
             known = images.reviewable().count()
             changed = ground_truth.label_images(images, by, GroundTruth(label), options["reason"][:300])
+            seen = images.reviewable().values_list("pk", flat=True)
+            trail.write(by, Act.LABELLED, "image", images=seen, note=f"{label}, {trail.command_line()}")
             self.stdout.write(f"{label}: {changed} changed, {known - changed} as before, {len(names)} named")
             contested = images.filter(contested=True).count()
             if contested:
                 self.stdout.write(f"  {contested} contested: a colleague said otherwise")
 
-    def _pairs(self, options: dict[str, Any]) -> list[tuple[str, str]]:
+    def _pairs(self, options: Mapping[str, Any]) -> list[tuple[str, str]]:
         if not options["table"]:
             if not options["label"] or not options["images"]:
                 raise CommandError("expected a label and images, or --table with columns sha256 and label")

@@ -21,6 +21,7 @@ class Command(KerasCommand):
         parser.add_argument("--output", type=Path, help="default: below MEDIA_ROOT/encoders")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        from classifier.registry import bundles
         from classifier.worker.encoders import make
 
         output = options["output"] or Path(settings.MEDIA_ROOT) / "encoders" / f"{options['source']}.npz"
@@ -28,4 +29,5 @@ class Command(KerasCommand):
             sha256 = make(options["source"], options["file"], options["blocks"], output)
         except DetectorError as error:
             raise CommandError(error.sentence) from error
+        bundles.keep_encoder(output)
         self.stdout.write(f"{output}: {output.stat().st_size / 1e6:.1f} MB, sha256 {sha256}")

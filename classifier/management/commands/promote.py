@@ -2,11 +2,12 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from classifier.accounts import trail
 from classifier.detector.errors import DetectorError
 from classifier.learning import gate
 from classifier.management.keras_command import KerasCommand
 from classifier.management.progress import counter
-from classifier.models import Detector
+from classifier.models import Act, Detector
 from classifier.registry import detectors
 
 
@@ -44,4 +45,5 @@ class Command(KerasCommand):
             ) from error
         except DetectorError as error:
             raise CommandError(str(error)) from error
+        trail.write(None, Act.PROMOTED, "detector", detector.pk, note=detector.version)
         self.stdout.write(f"{detector.version} is active; workers use it from their next batch on.")

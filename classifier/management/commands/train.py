@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
 from classifier.detector.errors import DetectorError
-from classifier.management.arguments import version_numbered
+from classifier.management.arguments import manifest_named
 from classifier.management.keras_command import KerasCommand
 from classifier.management.progress import counter, epoch_line
 
@@ -38,23 +38,22 @@ class Command(KerasCommand):
             parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=default, help=words)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        from classifier.detector.training.batches import Config
         from classifier.worker import candidates
 
         name = options["name"] or f"{options['architecture'] or 'trained'}-{date.today():%Y.%m.%d}"
-        step = counter("Training", every=60)
         chosen, path = {key: options[key] for key in OPTIONS}, options["manifest"]
         try:
-            if options["dataset"]:
-                path = version_numbered(options["dataset"]).manifest
-            elif options["folder"]:
+            if options["folder"] and not options["dataset"]:
                 path, skipped = candidates.manifest_of(options["folder"], name, chosen["seed"], counter("Reading"))
                 for complaint in skipped:
                     self.stderr.write(f"skipped {complaint}")
-            config = candidates.configured(path, options["architecture"], name, chosen)
-            show = lambda epoch: self.stdout.write(epoch_line(epoch))  # noqa: E731
-            detector = candidates.train_candidate(config, path, options["baseline"], show, step)
+            listeners = lambda epoch: self.stdout.write(epoch_line(epoch)), counter("Training", every=60)
+            with manifest_named(options["dataset"], path) as path:
+                config = candidates.configured(path, Config(options["architecture"], name, **chosen))
+                detector = candidates.train_candidate(config, path, options["baseline"], *listeners)
         except DetectorError as error:
             raise CommandError(str(error)) from error
-        report = detector.card["report"]["overall"]
-        figures = ", ".join(f"{key} {report[key]}" for key in ("accuracy", "precision", "recall", "auroc"))
+        overall = detector.card["report"]["overall"]
+        figures = ", ".join(f"{key} {overall[key]}" for key in ("accuracy", "precision", "recall", "auroc"))
         self.stdout.write(f"{name} is trained: {figures}. It isn't active yet: manage.py promote {name}")

@@ -1,0 +1,1 @@
+"""What whoever keeps an installation running waits for: backups, and finding what is wrong."""
