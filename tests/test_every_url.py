@@ -136,6 +136,12 @@ TABLE = {
     "history/untag/": (MEMBERS_NOT, MEMBERS),
     "account/tokens/": (MEMBERS, MEMBERS),
     "account/tokens/<int:number>/revoke/": (MEMBERS_NOT, "login 404 404 404 404"),
+    "account/webhooks/": (MEMBERS, MEMBERS),
+    "account/webhooks/<int:number>/": ("login 404 404 404 404", MEMBERS_NOT),
+    "account/webhooks/<int:number>/test/": (MEMBERS_NOT, "login 404 404 404 404"),
+    "account/webhooks/<int:number>/switch/": (MEMBERS_NOT, "login 404 404 404 404"),
+    "account/webhooks/<int:number>/delete/": (MEMBERS_NOT, "login 404 404 404 404"),
+    "account/webhooks/<int:number>/deliveries/<int:delivery>/replay/": (MEMBERS_NOT, "login 404 404 404 404"),
     "api/v1/openapi.json": (EVERYBODY, EVERYBODY),
     "api/v1/docs": (EVERYBODY, EVERYBODY),
     "api/v1/token": (NO_TOKEN, NOT_ALLOWED),
@@ -241,7 +247,7 @@ def address_of(route, known):
     content_type = ContentType.objects.get_for_model(type(known["image"])).pk
     values = {
         "content_type_id": content_type, "object_id": number, "pk": number, "id": number, "number": number,
-        "app_label": "classifier", "url": "nowhere", "key": "abc", "uidb36": "1",
+        "delivery": number, "app_label": "classifier", "url": "nowhere", "key": "abc", "uidb36": "1",
     } | known  # fmt: skip
     path = re.sub(r"<(?:\w+:)?(\w+)>(?![^()]*\))", lambda m: str(values[m[1]]), route)
     path = re.sub(r"\(\?P<(\w+)>[^)]*\)", lambda m: str(values[m[1]]), path)

@@ -24,7 +24,8 @@ owner, _ = User.objects.get_or_create(username="surfer")
 print(tokens.create(owner, "extension", list(Scope), 1)[1])
 """
 TAB = "async (url) => (await chrome.tabs.query({})).find((tab) => tab.url === url).id"
-CHECK = "([srcUrl, id]) => self.checkPicture({ srcUrl, frameId: 0 }, { id })"
+CHECK = "([srcUrl, id]) => chrome.runtime.sendMessage({ type: 'again', info: { srcUrl, frameId: 0 }, tab: { id } })"
+"""As the popup asks for it; that wakes the extension's worker, which the browser ends when it is idle."""
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -58,6 +59,7 @@ def chromium(browser, tmp_path_factory):
         json.dumps({**manifest, "host_permissions": ["http://127.0.0.1/*"]})
     )
     context = start(browser, folder / "extension", folder / "profile")
+    context.home = worker_of(context).url.removesuffix("background.js")
     yield context
     context.close()
 
@@ -71,19 +73,31 @@ def start(browser, extension, profile):
     )  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def tidy(request):
+    """Each test leaves no tab behind: the next one finds its own by the address."""
+    yield
+    if "chromium" in request.fixturenames:
+        for page in request.getfixturevalue("chromium").pages[1:]:
+            page.close()
+
+
 @pytest.fixture
-def worker(chromium):
-    return worker_of(chromium)
+def control(chromium):
+    """A page of the extension's own, with its rights."""
+    page = chromium.new_page()
+    page.goto(f"{chromium.home}popup.html")
+    return page
 
 
 def worker_of(context):
     return context.service_workers[0] if context.service_workers else context.wait_for_event("serviceworker")
 
 
-def test_options_then_a_verdict_beside_the_picture(chromium, worker, stack, site):
+def test_options_then_a_verdict_beside_the_picture(chromium, control, stack, site):
     folder, address, _ = site
     options = chromium.new_page()
-    options.goto(worker.url.replace("background.js", "options.html"))
+    options.goto(f"{chromium.home}options.html")
     options.get_by_label("Address of your server").fill("http://example.org")
     options.get_by_label("API token").fill("wrong")
     options.get_by_role("button", name="Save and test").click()
@@ -97,7 +111,7 @@ def test_options_then_a_verdict_beside_the_picture(chromium, worker, stack, site
 
     page = chromium.new_page()
     page.goto(address)
-    worker.evaluate(CHECK, [f"{address}own.jpg", worker.evaluate(TAB, page.url)])
+    control.evaluate(CHECK, [f"{address}own.jpg", control.evaluate(TAB, page.url)])
     badge = page.locator("aidetect-badge")
     badge.get_by_text("A strong hint, not proof.").wait_for(timeout=90_000)
     word = badge.locator("strong").inner_text()
@@ -107,27 +121,27 @@ def test_options_then_a_verdict_beside_the_picture(chromium, worker, stack, site
     told = f"from classifier.models import Image; print({mine})"
     link = badge.get_by_role("link", name="See the evidence").get_attribute("href")
     assert link == f"{stack.address}/images/{stack.ask(told)}/"
-    assert worker.evaluate("chrome.action.getBadgeText({})") in ("", "AI", "REAL", "?")
+    assert control.evaluate("chrome.action.getBadgeText({})") in ("", "AI", "REAL", "?")
     badge.get_by_role("button", name="Close").click()
     assert badge.count() == 0
 
     popup = chromium.new_page()
-    popup.goto(worker.url.replace("background.js", "popup.html"))
+    popup.goto(f"{chromium.home}popup.html")
     popup.get_by_role("link", name="See the evidence").wait_for()
 
 
-def test_a_picture_that_is_not_kept(chromium, worker, stack, site):
+def test_a_picture_that_is_not_kept(chromium, control, stack, site):
     folder, address, _ = site
     (folder / "own.jpg").write_bytes(jpeg(703, 320, 240))
     known = {"server": stack.address, "token": stack.ask(MAKE), "keep": False}
-    worker.evaluate("(known) => chrome.storage.local.set(known)", known)
+    control.evaluate("(known) => chrome.storage.local.set(known)", known)
     page = chromium.new_page()
     page.goto(address)
     badge = page.locator("aidetect-badge")
-    tab = worker.evaluate(TAB, page.url)
+    tab = control.evaluate(TAB, page.url)
 
     def says_it():
-        worker.evaluate(CHECK, [f"{address}own.jpg", tab])
+        control.evaluate(CHECK, [f"{address}own.jpg", tab])
         return "A strong hint, not proof." in badge.inner_text()
 
     wait_for(says_it, 200, "a verdict, once the worker has time")
@@ -137,27 +151,27 @@ def test_a_picture_that_is_not_kept(chromium, worker, stack, site):
     assert stack.ask(rows) == "0"
 
 
-def test_another_host_is_read_only_once_it_is_allowed(chromium, worker, stack, site):
+def test_another_host_is_read_only_once_it_is_allowed(chromium, control, stack, site):
     _, address, foreign = site
     known = {"server": stack.address, "token": stack.ask(MAKE), "keep": True}
-    worker.evaluate("(known) => chrome.storage.local.set(known)", known)
+    control.evaluate("(known) => chrome.storage.local.set(known)", known)
     page = chromium.new_page()
     page.goto(address)
-    worker.evaluate(CHECK, [foreign, worker.evaluate(TAB, page.url)])
+    control.evaluate(CHECK, [foreign, control.evaluate(TAB, page.url)])
     page.locator("aidetect-badge").get_by_text("One more click").wait_for()
     popup = chromium.new_page()
-    popup.goto(worker.url.replace("background.js", "popup.html"))
+    popup.goto(f"{chromium.home}popup.html")
     popup.get_by_text("Let aidetect read pictures from there?").wait_for()
     assert popup.get_by_role("button", name="Allow and check").is_visible()
 
 
-def test_a_server_that_does_not_answer_gets_a_sentence(chromium, worker, site):
+def test_a_server_that_does_not_answer_gets_a_sentence(chromium, control, site):
     _, address, _ = site
     known = {"server": "http://127.0.0.1:9", "token": "aidetect_x", "keep": True}
-    worker.evaluate("(known) => chrome.storage.local.set(known)", known)
+    control.evaluate("(known) => chrome.storage.local.set(known)", known)
     page = chromium.new_page()
     page.goto(address)
-    worker.evaluate(CHECK, [f"{address}own.jpg", worker.evaluate(TAB, page.url)])
+    control.evaluate(CHECK, [f"{address}own.jpg", control.evaluate(TAB, page.url)])
     page.locator("aidetect-badge").get_by_text("127.0.0.1:9 does not answer.").wait_for()
 
 
