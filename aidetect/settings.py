@@ -32,6 +32,7 @@ STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "staticfiles"
 PAGES = BASE_DIR if (BASE_DIR / "templates").is_dir() else BASE_DIR / "aidetect"  # installed, they are in the package
 STATICFILES_DIRS = [PAGES / "static"]
+EXAMPLES = PAGES / "static" / "examples"
 
 
 def _secret_key() -> str:
@@ -92,6 +93,8 @@ SMALLEST_SIDE = env.integer("SMALLEST_SIDE", 32, 1, 4096)
 MAX_FILES = env.integer("MAX_FILES", 20, 1, 200)
 MAX_BATCH_FILES = env.integer("MAX_BATCH_FILES", 2000, 1, 100_000)
 MAX_BATCH_MB = env.number("MAX_BATCH_MB", 2000, 0.001, 1_000_000)
+CONTACT = env.text("CONTACT", "", "an email address or a web address")
+SOURCE_URL = env.text("SOURCE_URL", "", "a web address")
 GUEST_CHECKS = env.boolean("GUEST_CHECKS", True)
 GUEST_CHECKS_PER_HOUR = env.integer("GUEST_CHECKS_PER_HOUR", 10, 1, 100_000)
 MAX_REQUEST_MB = env.number("MAX_REQUEST_MB", 500, 0.001, 1_000_000)

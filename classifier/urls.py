@@ -3,6 +3,7 @@ from django.urls import path, re_path
 from classifier.api import problems
 from classifier.api.endpoints import api
 from classifier.views import (
+    about,
     account,
     batch_pages,
     guest_check,
@@ -17,6 +18,10 @@ from classifier.views import (
 
 urlpatterns = [
     path("", home.home, name="home"),
+    path("examples/<slug:name>/", about.example, name="example"),
+    path("how-to-read/", about.how_to_read, name="how_to_read"),
+    path("privacy/", about.privacy, name="privacy"),
+    path("contact/", about.contact, name="contact"),
     path("check/", guest_check.check, name="check"),
     path("images/<uuid:uuid>/", images.image, name="image"),
     path("images/<uuid:uuid>/status/", images.image_status, name="image_status"),

@@ -55,7 +55,7 @@ def pytest_xdist_make_scheduler(config, log):
     By file, because pytest-xdist 3.8 can't put its groups into the node ids of pytest 9.2."""
     from xdist.scheduler.loadscope import LoadScopeScheduling
 
-    class OneStack(LoadScopeScheduling):
+    class OneStack(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
         def _split_scope(self, nodeid):
             path = Path(config.rootpath, nodeid.split("::", 1)[0])
             return "stack" if needs_the_stack(path) else nodeid
@@ -285,8 +285,7 @@ model, spec = build("cnn32")
 card = card_of(Config("cnn32", "plain"), spec, rows, [])
 card = dataclasses.replace(card, fake_below=0.4, real_above=0.6, reliability=RELIABILITY, report=report)
 folder = Detector(version="plain").folder
-bundle.save(model, folder, card)
-candidates.publish(folder, report)
+candidates.publish(folder, bundle.save(model, folder, card))
 plain = detectors.register(folder)
 Detector.objects.filter(active=True).update(active=False)
 Detector.objects.filter(pk=plain.pk).update(active=True, promoted_at=timezone.now())

@@ -237,7 +237,7 @@ def test_what_is_fitted_in_closed_form_begins_from_what_is_shipped_unless_told_o
     from classifier.detector.training.batches import Config
     from classifier.worker import candidates
 
-    manifest.write([manifest.Row("a.jpg", "REAL", "x", width="640", height="480")], tmp_path / "m.csv")
+    manifest.write([manifest.Row("a.jpg", "REAL", "x", width=640, height=480)], tmp_path / "m.csv")
 
     def configured(architecture, start=""):
         return candidates.configured(tmp_path / "m.csv", Config(architecture, "mine", start=start, epochs=3))

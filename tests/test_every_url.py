@@ -19,6 +19,8 @@ from django.urls import URLPattern, get_resolver
 
 from classifier.models import (
     Allowance,
+    AuditEntry,
+    Batch,
     DatasetVersion,
     Dispute,
     ImportBatch,
@@ -54,6 +56,7 @@ STAFF_NOT = "login login login 405 405"
 TABLE = {
     "admin/password_change/": (EVERYBODY, EVERYBODY),
     "admin/drift/": (PERMITTED, PERMITTED),
+    "admin/status/": (PERMITTED, PERMITTED),
     "admin/": (STAFF, STAFF),
     "admin/login/": ("login 403 403 ok ok", "login 403 403 ok ok"),
     "admin/logout/": ("ok ok ok 405 405", EVERYBODY),
@@ -69,6 +72,7 @@ TABLE = {
     "admin/classifier/detector/compare/": (PERMITTED, PERMITTED),
     "admin/classifier/image/relabel/": (PERMITTED, PERMITTED),
     "admin/classifier/image/review/": (PERMITTED, PERMITTED),
+    "admin/classifier/importbatch/<int:pk>/status/": (PERMITTED, PERMITTED),
     "admin/classifier/importbatch/<int:pk>/cancel/": (REFUSED, PERMITTED),
     "admin/classifier/trainingrun/<int:pk>/status/": (PERMITTED, PERMITTED),
     "admin/classifier/trainingrun/<int:pk>/cancel/": (REFUSED, PERMITTED),
@@ -125,6 +129,26 @@ TABLE = {
     "shared/<str:token>/": (EVERYBODY, NOT_ALLOWED),
     "shared/<str:token>/preview.jpg": (EVERYBODY, NOT_ALLOWED),
     "shared/<str:token>/report.pdf": (EVERYBODY, NOT_ALLOWED),
+    "batches/": (MEMBERS, MEMBERS_NOT),
+    "batches/start/": (MEMBERS_NOT, "login 400 400 400 400"),  # without a word of what is coming
+    "batches/zip/": (MEMBERS_NOT, "login 400 400 400 400"),
+    "batches/<uuid:uuid>/": (MINE, MEMBERS_NOT),
+    "batches/<uuid:uuid>/files/": (MEMBERS_NOT, "login 404 400 404 404"),
+    "batches/<uuid:uuid>/status/": (MINE, MEMBERS_NOT),
+    "batches/<uuid:uuid>/files.csv": (MINE, MEMBERS_NOT),
+    "batches/<uuid:uuid>/report.pdf": (MINE, MEMBERS_NOT),
+    "batches/<uuid:uuid>/act/": (MEMBERS_NOT, "login 404 400 404 404"),
+    "batches/<uuid:uuid>/delete/": (MEMBERS_NOT, MINE),
+    "batches/<uuid:uuid>/share/": (MEMBERS_NOT, MINE),
+    "batches/<uuid:uuid>/unshare/": (MEMBERS_NOT, MINE),
+    "shared/batch/<str:token>/": (EVERYBODY, NOT_ALLOWED),
+    "shared/batch/<str:token>/report.pdf": (EVERYBODY, NOT_ALLOWED),
+    "shared/batch/<str:token>/<uuid:uuid>.jpg": (EVERYBODY, NOT_ALLOWED),
+    "check/": (STRANGERS_HOME, VISITORS),
+    "examples/<slug:name>/": (EVERYBODY, NOT_ALLOWED),
+    "how-to-read/": (EVERYBODY, NOT_ALLOWED),
+    "privacy/": (EVERYBODY, NOT_ALLOWED),
+    "contact/": (EVERYBODY, NOT_ALLOWED),
     "history/": (MEMBERS, MEMBERS_NOT),
     "history/delete/": (MEMBERS_NOT, MEMBERS),
     "history/again/": (MEMBERS_NOT, MEMBERS),
@@ -164,6 +188,7 @@ MODELS = {
     "auth/group": "add change delete",
     "auth/user": "add change delete",
     "classifier/allowance": "add change delete",
+    "classifier/auditentry": "",
     "classifier/datasetversion": "change",
     "classifier/detector": "",
     "classifier/dispute": "",
@@ -220,6 +245,7 @@ def known(classified, alice, staff):
     Allowance.objects.create(owner=carol)
     Authenticator.objects.create(user=carol, type="totp", data={"secret": "JBSWY3DPEHPK3PXP"})
     EmailAddress.objects.create(user=carol, email=carol.email)
+    AuditEntry.objects.create(who="carol", act="looked")
     Group.objects.create(name="reviewers")
     ImportBatch.objects.create(owner=staff, by=staff, license="CC0", progress={"total": 1})
     dataset = DatasetVersion.objects.create(number=1, digest="0" * 64, summary={"splits": {}})
@@ -228,8 +254,13 @@ def known(classified, alice, staff):
     Rescoring.objects.create(detector=detector)
     RegressionCase.objects.create(image=classified, name="a holiday")
     Dispute.objects.create(image=classified, claim="REAL", how="I was there", category="PHOTO")
+    batch = Batch.objects.create(owner=alice, name="a trip", expected=1)
+    batch.items.create(name="holiday.jpg", image=classified)
     return {
         "image": classified,
+        "batch": batch.uuid,
+        "batch_token": sharing.share_batch(batch, 3).token,
+        "name": "cat",
         "uuid": classified.uuid,
         "token": sharing.share(classified, 3).token,
         "invitation": Invitation.objects.create(by=staff).token,
@@ -239,6 +270,10 @@ def known(classified, alice, staff):
 def address_of(route, known):
     if route.startswith("invitation/"):
         known = {**known, "token": known["invitation"]}
+    if route.startswith("shared/batch/"):
+        known = {**known, "token": known["batch_token"]}
+    if route.startswith("batches/"):
+        known = {**known, "uuid": known["batch"]}
     model = MODEL.match(route)
     of_model = model and f"{model[1]}/{model[2]}" in MODELS
     row = apps.get_model(model[1], model[2])._default_manager.first() if of_model else known["image"]

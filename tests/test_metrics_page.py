@@ -32,8 +32,8 @@ def test_the_tiers_are_shown(as_alice, detector):
 
 def test_kinds_of_photographs_and_generators_are_shown_with_what_they_were_called(as_alice, detector):
     kinds = [{"photographs": "phone / fruit", "n": 49, "called_fake": 0.02, "interval": [0, 0.1], "called_real": 0.9}]
-    made = {"n": 40, "found": 0.9, "interval": [0.8, 0.95], "called_fake": 0.65, "called_real": 0.05}
-    made = [{"generator": "pairs / gpt-image", **made}, {"generator": "tiny", **made, "n": 9}]
+    shares = {"n": 40, "found": 0.9, "interval": [0.8, 0.95], "called_fake": 0.65, "called_real": 0.05}
+    made = [{"generator": "pairs / gpt-image", **shares}, {"generator": "tiny", **shares, "n": 9}]
     card = {**detector.card, "report": {**detector.card["report"], "photographs": kinds, "generators": made}}
     Detector.objects.update(card=card)
     page = " ".join(as_alice.get("/metrics/").content.decode().split())

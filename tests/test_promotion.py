@@ -124,12 +124,12 @@ def test_a_regression_case_must_stay_right(as_staff, staff, version, detector):
     Image.objects.filter(pk=case.image_id).update(consent=False)
     assert not gate.gate(same).objections, "withdrawn consent takes an image out of the cases, too"
     Image.objects.filter(pk=case.image_id).update(consent=True)
-    RegressionCase.objects.create(image=Image.objects.filter(label="FAKE").first(), name="new one", by=staff)
+    RegressionCase.objects.create(image=Image.objects.filter(label="FAKE")[0], name="new one", by=staff)
     assert "not yet measured" in gate.gate(same).missing, "a new case has to be measured first"
 
 
 def test_a_lost_file_of_a_case_refuses_nobody(staff, version, detector):
-    image = Image.objects.filter(label="REAL").first()
+    image = Image.objects.filter(label="REAL")[0]
     RegressionCase.objects.create(image=image, name="lost", by=staff)
     image.original.storage.delete(image.original.name)
     same = another(detector, "same")

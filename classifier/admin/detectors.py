@@ -14,8 +14,19 @@ from django.urls import URLPattern, path, reverse
 from classifier.accounts import trail
 from classifier.admin.lists import OfImages, Quick, ReadOnly
 from classifier.detector.errors import DetectorError
+from classifier.detector.labels import REAL
 from classifier.learning import gate, runs, versions
-from classifier.models import Act, DatasetVersion, Detector, Image, Measurement, Promotion, RegressionCase, Rescoring
+from classifier.models import (
+    Act,
+    DatasetVersion,
+    Detector,
+    Image,
+    JobState,
+    Measurement,
+    Promotion,
+    RegressionCase,
+    Rescoring,
+)
 from classifier.views.metrics import plots_of
 
 
@@ -120,7 +131,7 @@ class DetectorAdmin(ReadOnly):
             "gate": gate.gate(candidate),
             "dataset": dataset,
             "pending": pending.exists(),
-            "failed": Measurement.objects.filter(dataset=dataset, detector=candidate, state="failed").first(),
+            "failed": Measurement.objects.filter(dataset=dataset, detector=candidate, state=JobState.FAILED).first(),
         }
         return render(request, "admin/classifier/detector/promote.html", context)
 
@@ -157,7 +168,7 @@ class DetectorAdmin(ReadOnly):
         """Two detectors on the same frozen images."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        done = Measurement.objects.filter(state="done").select_related("detector", "dataset")
+        done = Measurement.objects.filter(state=JobState.DONE).select_related("detector", "dataset")
         dataset = DatasetVersion.objects.filter(number=_number(request, "dataset")).first()
         pair = [done.filter(dataset=dataset, detector__version=request.GET.get(key, "")).first() for key in ("a", "b")]
         context = {**self.admin_site.each_context(request), "title": "Compare detectors", "opts": self.model._meta}
@@ -186,11 +197,12 @@ def _require(request: HttpRequest, post: bool = False) -> None:
 
 
 def _page(detector: Detector, request: HttpRequest) -> dict[str, object]:
-    rows = list(detector.measurements.filter(state="done").select_related("dataset").order_by("-dataset__number"))
+    done = detector.measurements.filter(state=JobState.DONE).select_related("dataset")
+    rows = list(done.order_by("-dataset__number"))
     labels = {}
     for row in rows[:1]:
         try:
-            labels = {one.sha256: one.label == "REAL" for one in versions.rows_of(row.dataset)}
+            labels = {one.sha256: one.label == REAL for one in versions.rows_of(row.dataset)}
         except DetectorError:
             labels = {}
     measurement = rows[0] if rows else None
@@ -205,7 +217,7 @@ def _page(detector: Detector, request: HttpRequest) -> dict[str, object]:
         "failures": _with_images(measurement.report.get("failures", []), request) if measurement else [],
         "threshold_scores": scores,
         "table": gate.costs(scores),
-        "pending": detector.measurements.filter(state__in=["waiting", "running"]).first(),
+        "pending": detector.measurements.filter(state__in=[JobState.WAITING, JobState.RUNNING]).first(),
         "others": Detector.objects.exclude(pk=detector.pk)[:50],
         "newest": DatasetVersion.objects.first(),
     }

@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 from classifier.accounts import trail
 from classifier.admin.lists import OfImages, Quick
 from classifier.admin.review import review
+from classifier.detector.labels import CLASS_NAMES
 from classifier.forms.saying import RelabelForm
 from classifier.labelling import ground_truth
 from classifier.learning import gate
@@ -44,6 +45,7 @@ def _counts(images: ImageQuerySet) -> list[tuple[str, str, int]]:
 
 
 class ReadOnlyInline(admin.TabularInline):  # type: ignore[type-arg]
+    template = "admin/classifier/_rows.html"
     extra = 0
     can_delete = False
 
@@ -87,7 +89,7 @@ class Disagreement(admin.SimpleListFilter):
         return [("disagree", "Disagree"), ("agree", "Agree")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        judged = queryset.filter(label__in=["REAL", "FAKE"], outcome__in=["REAL", "FAKE"])
+        judged = queryset.filter(label__in=CLASS_NAMES, outcome__in=CLASS_NAMES)
         if self.value() == "disagree":
             return judged.exclude(outcome=F("label"))
         return judged.filter(outcome=F("label")) if self.value() == "agree" else queryset
@@ -144,6 +146,11 @@ class ImageAdmin(OfImages, Quick):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Everything is read only here, so there is nothing to save."""
+        nothing = {"show_save": False, "show_save_and_continue": False}
+        return super().change_view(request, object_id, extra_context=nothing)
 
     @admin.display(description="Picture")
     def picture(self, image: Image) -> SafeString | str:

@@ -56,9 +56,9 @@ def _act(request: HttpRequest, by: User, skipped: list[int]) -> None:
         image = queue.take_back(by)
         if image:
             trail.did(request, Act.TOOK_BACK, image.pk)
-        messages.info(
-            request, f"{image.name}: your label was taken back." if image else "There is nothing to take back."
-        )
+            request.session["skipped"] = [number for number in skipped if number != image.pk]
+        took = f"{image.name}: your label was taken back; here it is again." if image else ""
+        messages.info(request, took or "There is nothing to take back.")
     else:
         image = Image.objects.filter(pk=int(number)).first() if number.isascii() and number.isdigit() else None
         if image and act == "skip":

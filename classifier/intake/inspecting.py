@@ -32,7 +32,7 @@ def begin(by: User, checked: CheckedFile) -> Inspection | None:
 
 
 def has_ended(inspection: Inspection) -> bool:
-    """Reads the row anew."""
+    """Reads the row again."""
     inspection.refresh_from_db()
     return inspection.state in (JobState.DONE, JobState.FAILED)
 

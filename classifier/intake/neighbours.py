@@ -26,7 +26,7 @@ BATCH = 16
 
 
 def remember(images: Sequence[Image]) -> None:
-    """Index the difference hashes of images, anew where they were indexed before."""
+    """Index the difference hashes of images; those indexed before are indexed again."""
     HashKey.objects.filter(image__in=images).delete()
     HashKey.objects.bulk_create(
         HashKey(image=image, key=key) for image in images if image.dhash for key in band_keys(image.dhash)
@@ -36,12 +36,12 @@ def remember(images: Sequence[Image]) -> None:
 def near(image: Image, among: ImageQuerySet, most: int = 12) -> list[Image]:
     """Other images whose hash differs in at most NEAR bits, nearest first, then those that are a crop of this one or it
     of them; at most `most`."""
-    found = dict.fromkeys(_kin_of(image), NEAR + 1)
+    distances = dict.fromkeys(_kin_of(image), NEAR + 1)
     if image.dhash:
         sharing = HashKey.objects.filter(key__in=band_keys(image.dhash)).exclude(image=image)
         hashes = dict(sharing.values_list("image_id", "image__dhash").distinct())
-        found |= {pk: bits for pk, dhash in hashes.items() if (bits := distance(dhash, image.dhash)) <= NEAR}
-    ranked = sorted(among.filter(pk__in=list(found)[:5000]), key=lambda other: (found[other.pk], other.pk))
+        distances |= {pk: bits for pk, dhash in hashes.items() if (bits := distance(dhash, image.dhash)) <= NEAR}
+    ranked = sorted(among.filter(pk__in=list(distances)[:5000]), key=lambda other: (distances[other.pk], other.pk))
     return ranked[:most]
 
 
@@ -87,10 +87,8 @@ def compare_next() -> bool:
     try:
         _compare(work)
     except Exception as error:
-        if not is_trouble(error):
+        if not work.put_off(error):
             raise
-        logger.warning("image %s is compared later, the machine is in the way: %s", work.image_id, error)
-        work.mine.give_back_patiently()
         return False
     return True
 

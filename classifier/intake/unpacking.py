@@ -1,7 +1,6 @@
 """Zips of pictures, unpacked by a worker a few files at a time; what is interrupted goes on at the next file."""
 
 import io
-import logging
 
 from django.conf import settings
 from django.core.files.base import ContentFile, File
@@ -16,9 +15,7 @@ from classifier.intake.checks import advised, clean_name, clean_path, limits, si
 from classifier.intake.quotas import OverQuota
 from classifier.intake.submitting import CheckedFile
 from classifier.models import Batch, BatchItem, Image, JobState
-from classifier.models.claims import is_trouble
 
-logger = logging.getLogger(__name__)
 STEP = 16
 """How many files are unpacked before the worker looks for uploads again."""
 
@@ -68,10 +65,8 @@ def step() -> bool:
     except Interrupted:
         _opened.close()
     except Exception as error:
-        if not is_trouble(error):
+        if not batch.put_off(error):
             raise
-        logger.warning("%s waits, the machine is in the way: %s", batch, error)
-        batch.mine.give_back_patiently()
     return True
 
 

@@ -1,6 +1,5 @@
 """Labelled pictures that staff import from a zip or a folder, a few at a time; what is interrupted goes on."""
 
-import logging
 import time
 from collections.abc import Callable
 from functools import lru_cache
@@ -18,9 +17,8 @@ from classifier.detector.errors import DatasetError, UnreadableImage
 from classifier.intake import submitting, unpacking
 from classifier.labelling import ground_truth
 from classifier.models import GroundTruth, Image, ImportBatch, JobState, Progress
-from classifier.models.claims import is_trouble, require_mounted
+from classifier.models.claims import require_mounted
 
-logger = logging.getLogger(__name__)
 BATCH = 50
 """How many pictures are imported before the worker looks for uploads again."""
 MOST_FILES = 200_000
@@ -127,10 +125,8 @@ def step(only: int | None = None) -> bool:
     except Cancelled:
         pass
     except Exception as error:
-        if not is_trouble(error):
+        if not batch.put_off(error):
             raise
-        logger.warning("%s waits, the machine is in the way: %s", batch, error)
-        batch.mine.give_back_patiently()
     return True
 
 
@@ -187,7 +183,7 @@ def _import_picture(batch: ImportBatch, place: Collection, entry: Entry) -> None
 
 
 def _count(batch: ImportBatch, added: int = 0, duplicates: int = 0, complaint: str = "") -> None:
-    """One more picture is dealt with. attempts: the next one has all of its attempts. Raises Cancelled."""
+    """Count one more picture as done. attempts: the next one has all of its attempts. Raises Cancelled."""
     cursor = batch.cursor + 1
     values: dict[str, object] = {
         "cursor": cursor,

@@ -34,7 +34,9 @@ def waiting(by: User, skipped: Sequence[int] = ()) -> ImageQuerySet:
     labelled against the verdict by at most one other person. Without those that were skipped."""
     free = Q(reviewed_until=None) | Q(reviewed_until__lt=timezone.now()) | Q(reviewer=by)
     images = Image.objects.reviewable().filter(free, state=State.DONE).exclude(pk__in=skipped)
-    return images.filter(Q(label="", contested=False) | Q(~_has_opinion(by), _second_look() | Q(contested=True)))
+    held = Q(reviewer=by, reviewed_until__gt=timezone.now())
+    open_to_them = _second_look() | Q(contested=True) | held  # held: such as one whose label they took back
+    return images.filter(Q(label="", contested=False) | Q(~_has_opinion(by), open_to_them))
 
 
 def _has_opinion(by: User) -> Exists:
@@ -76,7 +78,8 @@ def following(by: User, skipped: Sequence[int]) -> Image | None:
 
 
 def _choose(images: ImageQuerySet, by: User, chance: float) -> Image | None:
-    if mine := images.filter(reviewer=by, reviewed_until__gt=timezone.now()).first():
+    held = images.filter(reviewer=by, reviewed_until__gt=timezone.now()).order_by("-reviewed_until")
+    if mine := held.first():
         return mine
     if chance < settings.AUDIT_SHARE and (drawn := _drawn(images.filter(label="", contested=False), chance)):
         return drawn

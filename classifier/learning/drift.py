@@ -9,12 +9,13 @@ from django.db.models import Avg, Case, Count, Exists, F, IntegerField, OuterRef
 from django.db.models.functions import Floor, Least, TruncWeek
 from django.utils import timezone
 
+from classifier.detector.labels import FAKE, INCONCLUSIVE, REAL
 from classifier.detector.stats.classification import wilson
 from classifier.models import Dispute, Image, Verdict
 
 WEEKS = 26
 BINS = 10
-OPPOSITE = Q(verdict_label="REAL", outcome="FAKE") | Q(verdict_label="FAKE", outcome="REAL")
+OPPOSITE = Q(verdict_label=REAL, outcome=FAKE) | Q(verdict_label=FAKE, outcome=REAL)
 
 
 class Week(TypedDict):
@@ -56,10 +57,10 @@ def by_week(weeks: int = WEEKS) -> list[Week]:
     rows = keys.annotate(
         n=Count("pk"),
         mean=Avg("score"),
-        REAL=Count("pk", filter=Q(outcome="REAL")),
-        FAKE=Count("pk", filter=Q(outcome="FAKE")),
-        INCONCLUSIVE=Count("pk", filter=Q(outcome="INCONCLUSIVE")),
-        labelled=Count("pk", filter=Q(verdict_label__in=["REAL", "FAKE"]) & ~Q(outcome="INCONCLUSIVE")),
+        REAL=Count("pk", filter=Q(outcome=REAL)),
+        FAKE=Count("pk", filter=Q(outcome=FAKE)),
+        INCONCLUSIVE=Count("pk", filter=Q(outcome=INCONCLUSIVE)),
+        labelled=Count("pk", filter=Q(verdict_label__in=[REAL, FAKE]) & ~Q(outcome=INCONCLUSIVE)),
         overturned=Count("pk", filter=OPPOSITE),
     )
     disputes = dict(_counted(verdicts.filter(disputed)))
@@ -78,9 +79,9 @@ def by_week(weeks: int = WEEKS) -> list[Week]:
             "version": row["detector__version"],
             "n": row["n"],
             "mean": row["mean"],
-            "REAL": row["REAL"],
-            "FAKE": row["FAKE"],
-            "INCONCLUSIVE": row["INCONCLUSIVE"],
+            REAL: row[REAL],
+            FAKE: row[FAKE],
+            INCONCLUSIVE: row[INCONCLUSIVE],
             "labelled": row["labelled"],
             "overturned": row["overturned"],
             "disputed": disputed_here,
@@ -98,9 +99,9 @@ def _counted(verdicts: Any) -> list[tuple[Any, int]]:
 
 def _shares(row: Mapping[str, Any], disputed: int) -> dict[str, float | None]:
     return {
-        "REAL": row["REAL"] / row["n"],
-        "FAKE": row["FAKE"] / row["n"],
-        "INCONCLUSIVE": row["INCONCLUSIVE"] / row["n"],
+        REAL: row[REAL] / row["n"],
+        FAKE: row[FAKE] / row["n"],
+        INCONCLUSIVE: row[INCONCLUSIVE] / row["n"],
         "disputed": disputed / row["n"],
         "overturned": row["overturned"] / row["labelled"] if row["labelled"] else None,
     }
@@ -109,14 +110,14 @@ def _shares(row: Mapping[str, Any], disputed: int) -> dict[str, float | None]:
 def sampled_accuracy() -> list[Sampled]:
     """For each detector the images of the random sample that staff labelled; by what the network said, whatever the
     file declared."""
-    sample = Verdict.objects.filter(image__sampled=True, image__label__in=["REAL", "FAKE"]).order_by()
+    sample = Verdict.objects.filter(image__sampled=True, image__label__in=[REAL, FAKE]).order_by()
     right = Case(When(outcome=F("image__label"), then=1), default=0, output_field=IntegerField())
     rows = (
         sample.annotate(right=right)
         .values("detector__version")
         .annotate(
             n=Count("pk"),
-            decided=Count("pk", filter=~Q(outcome="INCONCLUSIVE")),
+            decided=Count("pk", filter=~Q(outcome=INCONCLUSIVE)),
             hits=Count("pk", filter=Q(right=1)),
         )
     )

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 from classifier.detector.errors import DetectorError
-from classifier.detector.labels import CLASS_NAMES
+from classifier.detector.labels import CLASS_NAMES, FAKE, INCONCLUSIVE, REAL, outcome_of
 from classifier.detector.stats.measured import DecidedKey, Report
 from classifier.models import (
     DatasetVersion,
@@ -21,7 +21,7 @@ from classifier.models import (
 )
 from classifier.registry import bundles, detectors
 
-WORTH = {"REAL": 1, "FAKE": -1, "INCONCLUSIVE": 0}
+WORTH = {REAL: 1, FAKE: -1, INCONCLUSIVE: 0}
 FIGURES = (
     ("accuracy", "Accuracy", True),
     ("balanced_accuracy", "Balanced accuracy", True),
@@ -109,34 +109,34 @@ def checks_of(before: Report, after: Report, active: Detector, candidate: Detect
     """Balanced accuracy must not fall, and the share of real photographs called FAKE must not rise, by more than
     PROMOTION_MARGIN. Reports as `evaluation.report` makes them, both on the same images."""
     margin = settings.PROMOTION_MARGIN
-    found = []
+    checks = []
     for name, sign, pairs in (
         ("balanced accuracy", 1, [report["overall"]["balanced_accuracy"] for report in (before, after)]),
         ("real photographs called AI", -1, [report["decided"]["real_called_fake"] for report in (before, after)]),
     ):
         old, new = pairs
         if old is None or new is None:
-            found.append(
+            checks.append(
                 Check(name, "–", "–", False, f"{name} can't be measured: a class is missing in the test images")
             )
             continue
         ok = sign * (new - old) >= -margin - 1e-9
         words = "falls" if sign > 0 else "rises"
         objection = "" if ok else f"{name} {words} from {old:.1%} to {new:.1%}, by more than {margin:.1%}"
-        found.append(Check(name, f"{old:.1%}", f"{new:.1%}", ok, objection))
-    return found
+        checks.append(Check(name, f"{old:.1%}", f"{new:.1%}", ok, objection))
+    return checks
 
 
 def _case_checks(before: Answers, after: Answers) -> list[Check]:
     """A case must not get further from its label than it was: right, inconclusive, wrong."""
-    found = []
+    checks = []
     for case in RegressionCase.objects.usable():
         old, new = (cases[str(case.pk)]["outcome"] for cases in (before, after))
         side = WORTH[case.image.label]
         ok = side * WORTH[new] >= side * WORTH[old]
         objection = "" if ok else f"regression case “{case.name}” ({case.image.label}) goes from {old} to {new}"
-        found.append(Check(f"case: {case.name} ({case.image.label})", old, new, ok, objection))
-    return found
+        checks.append(Check(f"case: {case.name} ({case.image.label})", old, new, ok, objection))
+    return checks
 
 
 def promote(candidate: Detector, by: User | None, reason: str = "", found: Gate | None = None) -> Promotion:
@@ -219,8 +219,7 @@ def compare(first: Measurement, second: Measurement, labels: dict[str, str]) -> 
 
 def outcome(detector: Detector, score: float) -> str:
     """The verdict that a score alone would give."""
-    card = detector.card
-    return "FAKE" if score < card["fake_below"] else "REAL" if score > card["real_above"] else "INCONCLUSIVE"
+    return outcome_of(score, detector.card["fake_below"], detector.card["real_above"])
 
 
 def costs(scores: Sequence[tuple[float, bool]]) -> list[dict[str, float]]:

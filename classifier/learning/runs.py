@@ -1,6 +1,7 @@
 """Training runs as staff ask for them: started, cancelled, and refused where there is nothing new to learn."""
 
 from typing import TypedDict
+from urllib.parse import urlencode
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -36,9 +37,9 @@ def check_run(run: TrainingRun) -> None:
     active = Detector.objects.active()
     if run.start == Start.ACTIVE:
         if active is None or active.architecture != run.architecture:
-            found = active.architecture if active else "missing"
+            theirs = active.architecture if active else "missing"
             raise DetectorError(
-                f"the active detector is of architecture {found}; only a run of the same can start from it"
+                f"the active detector is of architecture {theirs}; only a run of the same can start from it"
             )
         run.started_from = active.version
     if run.start == Start.IMAGENET and run.architecture not in APPLICATIONS:
@@ -74,14 +75,18 @@ def ask_for_measurement(detector: Detector, dataset: DatasetVersion, by: User | 
     return row
 
 
+SETTINGS = ("dataset_id", "architecture", "start", "epochs", "minutes", "seed")
+
+
 class Status(TypedDict):
     """What the polled page shows. share: of the phase, None where it can't be told. seen: changes whenever there is
-    something new."""
+    something new. again: the form's address with the same settings."""
 
     run: TrainingRun
     phase: str
     share: float | None
     seen: str
+    again: str
 
 
 def status_of(run: TrainingRun) -> Status:
@@ -90,5 +95,6 @@ def status_of(run: TrainingRun) -> Status:
         "run": run,
         "phase": phase,
         "share": run.share_done,
+        "again": urlencode({name.removesuffix("_id"): getattr(run, name) for name in SETTINGS}),
         "seen": f"{run.state}-{len(run.history)}-{phase}-{run.progress.get('done', 0)}",
     }

@@ -1,4 +1,4 @@
-"""Dataset versions: freeze what staff labelled, compare two of them, hand one out as folders."""
+"""Dataset versions: freeze what staff labelled, compare two of them, export one as folders."""
 
 import csv
 import shutil
@@ -18,7 +18,7 @@ from aidetect import copies
 from classifier.detector.data import manifest
 from classifier.detector.data.manifest import Row
 from classifier.detector.errors import DatasetError
-from classifier.detector.labels import CLASS_NAMES
+from classifier.detector.labels import CLASS_NAMES, FAKE
 from classifier.detector.measuring import shortcuts
 from classifier.intake import neighbours
 from classifier.models import DatasetVersion, Evidence, Image, ImageQuerySet, State
@@ -76,14 +76,14 @@ def _usable() -> ImageQuerySet:
 
 def _rows() -> list[Row]:
     images = _usable()
-    found: dict[str, Row] = {}
+    by_hash: dict[str, Row] = {}
     quality = {
-        piece.image_id: str(piece.details.get("quality", ""))
+        piece.image_id: int(piece.details.get("quality") or 0)
         for piece in Evidence.objects.filter(kind="jpeg", image__in=images)
     }
     generators = {
         piece.image_id: str(piece.details.get("generator", ""))
-        for piece in Evidence.objects.filter(kind="generator", image__in=images.filter(label="FAKE"))
+        for piece in Evidence.objects.filter(kind="generator", image__in=images.filter(label=FAKE))
     }
     for image in images.iterator(chunk_size=2000):
         row = Row(
@@ -94,15 +94,15 @@ def _rows() -> list[Row]:
             sha256=image.sha256,
             dhash=image.dhash,
             format=image.format,
-            width=str(image.width),
-            height=str(image.height),
-            bytes=str(image.size),
-            quality=quality.get(image.pk, ""),
+            width=image.width,
+            height=image.height,
+            bytes=image.size,
+            quality=quality.get(image.pk, 0),
         )
-        first = found.setdefault(image.sha256, row)
+        first = by_hash.setdefault(image.sha256, row)
         if first.label != row.label:  # two owners' same file, labelled differently: neither is used
-            found[image.sha256] = replace(first, label="")
-    return [row for row in found.values() if row.label]
+            by_hash[image.sha256] = replace(first, label="")
+    return [row for row in by_hash.values() if row.label]
 
 
 def _splits(earlier: list[DatasetVersion]) -> dict[str, str]:

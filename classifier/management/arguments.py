@@ -37,11 +37,11 @@ def manifest_named(number: int | None, path: Path) -> Iterator[Path]:
 def staff_named(name: str | None) -> User:
     """A staff account by e-mail or name; without one, the first. Raises CommandError."""
     staff = User.objects.filter(is_staff=True, is_active=True).order_by("pk")
-    found = staff.filter(Q(email=name) | Q(username=name)).first() if name else staff.first()
-    if found is None:
+    person = staff.filter(Q(email=name) | Q(username=name)).first() if name else staff.first()
+    if person is None:
         known = ", ".join(staff.values_list("username", flat=True)[:20]) or "none; `make run` makes the first"
         raise CommandError(f"expected a staff account ({known}); received {name!r}")
-    return found
+    return person
 
 
 def expand(paths: list[str]) -> Iterator[str]:

@@ -190,6 +190,14 @@ class Work(models.Model):
         """A part is done; whoever comes next goes on. False as in `update_mine`."""
         return self.update_mine(**{**self.WAITING, "claim": None, "holder": "", "setbacks": 0, **values})
 
+    def put_off(self, error: Exception) -> bool:
+        """Let the row wait for a while where the machine is in the way. False: the error is the work's own."""
+        if not is_trouble(error):
+            return False
+        logger.warning("%s waits, the machine is in the way: %s", self, error)
+        self.mine.give_back_patiently()
+        return True
+
 
 def release_everything() -> int:
     """Whatever is held by workers that died, of every kind."""

@@ -19,7 +19,7 @@ from classifier.models.claims import Values, Work
 from classifier.models.turns import HUGE, InTurns
 
 Viewer = AbstractBaseUser | AnonymousUser
-INTERRUPTED = "The analysis was interrupted several times. Try again, or save the picture anew and upload that."
+INTERRUPTED = "The analysis was interrupted several times. Try again, or save a copy of the picture and upload that."
 
 
 def may_see_images(viewer: Any) -> bool:

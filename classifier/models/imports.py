@@ -39,7 +39,7 @@ class ImportBatch(Job):
 
 
 class Signature(models.Model):
-    """An image's colours (`detector.nearness.colours`), to find what it may be a crop of; made when it was compared."""
+    """An image's colours (`nearness.colours`), to find what it may be a crop of; made when it was compared."""
 
     image = models.OneToOneField(Image, models.CASCADE)
     colours = models.BinaryField()
@@ -84,7 +84,7 @@ class Kinship(models.Model):
 
 
 class HashKey(models.Model):
-    """Five keys of an image's difference hash: near-duplicates share at least one (`detector.manifest.band_keys`)."""
+    """Five keys of an image's difference hash: near-duplicates share at least one (`nearness.band_keys`)."""
 
     image = models.ForeignKey(Image, models.CASCADE, related_name="hash_keys")
     key = models.PositiveIntegerField(db_index=True)

@@ -13,6 +13,7 @@ from django.core.checks import WARNING, run_checks
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from classifier.detector.digests import file_digest
 from classifier.detector.errors import BundleError
 from classifier.detector.serving import bundle
 from classifier.operations.orphans import Found
@@ -92,7 +93,7 @@ def _shipped() -> Iterator[Finding]:
     folders = sorted(path.parent for path in root.glob("*/" + bundle.CARD_FILE))
     wrong = [sentence for folder in folders for sentence in _wrong_with(folder)]
     for sentence in wrong or ([] if folders else [f"There is no detector in {root}."]):
-        again = "Fetch the code anew: git lfs and half a download leave such files."
+        again = "Fetch the code again: git lfs and incomplete downloads leave such files."
         yield Finding(Level.PROBLEM, "shipped files", f"{sentence} {again}")
     if folders and not wrong:
         yield Finding(Level.FINE, "shipped files", f"{len(folders)} detectors, unchanged.")
@@ -101,9 +102,9 @@ def _shipped() -> Iterator[Finding]:
 def _wrong_with(folder: Path) -> Iterator[str]:
     try:
         card = bundle.read_card(folder)
-        if bundle.file_digest(folder / bundle.MODEL_FILE) != card.sha256:
+        if file_digest(folder / bundle.MODEL_FILE) != card.sha256:
             yield f"{folder / bundle.MODEL_FILE} is not the file that its card names."
-        encoders = {bundle.file_digest(path) for path in bundle.SHIPPED_ENCODERS.glob("*.npz")}
+        encoders = {file_digest(path) for path in bundle.SHIPPED_ENCODERS.glob("*.npz")}
         if card.encoder and card.encoder not in encoders:
             yield f"The encoder of {card.version} is missing from {bundle.SHIPPED_ENCODERS} or damaged."
     except (BundleError, OSError, json.JSONDecodeError) as error:

@@ -46,7 +46,7 @@ def _plain(field: "Field[Any, Any]", row: models.Model) -> Any:
 
 
 class Loader:
-    """Puts lines back into a table, as they were: nothing is set anew and no signal is sent."""
+    """Puts lines back into a table, as they were: no value is set again and no signal is sent."""
 
     def __init__(self) -> None:
         self.known: dict[tuple[str, ...], int] = {

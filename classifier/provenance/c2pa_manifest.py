@@ -199,9 +199,9 @@ def _failures(report: Report) -> list[str]:
 
 def _tree(manifests: Manifests, name: str, above: frozenset[str], budget: list[int]) -> list[Details]:
     """The ingredients of a manifest with theirs; cycles are cut, and no more than the budget is listed in all."""
-    found: list[Details] = []
+    listed: list[Details] = []
     if name in above:
-        return found
+        return listed
     for ingredient in (manifests.get(name) or {}).get("ingredients") or []:
         budget[0] -= 1
         if budget[0] < 0:
@@ -218,8 +218,8 @@ def _tree(manifests: Manifests, name: str, above: frozenset[str], budget: list[i
                 ("ingredients", _tree(manifests, target, above | {name}, budget) if target else []),
             ]
         )
-        found.append(entry)
-    return found
+        listed.append(entry)
+    return listed
 
 
 def _recorded_failures(ingredient: Ingredient) -> list[str]:

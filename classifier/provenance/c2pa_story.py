@@ -47,18 +47,18 @@ def of(manifests: Manifests, name: str) -> Story:
     A picture is AI-generated when it, or the picture it was opened from, was created so. AI in an edit or in a part of
     a composite makes it edited.
     """
-    found = _sources_of(manifests, name)
-    kinds = list(dict.fromkeys([*found.written, *(kind for kind in found.edits if kind in (GENERATED, PARTLY))]))
-    if any(SOURCES[kind][0] == "AI" for kind in found.created):
+    sources = _sources_of(manifests, name)
+    kinds = list(dict.fromkeys([*sources.written, *(kind for kind in sources.edits if kind in (GENERATED, PARTLY))]))
+    if any(SOURCES[kind][0] == "AI" for kind in sources.created):
         return Story("AI", SOURCES[GENERATED][1], kinds)
-    if any(SOURCES[kind][0] == "AI" or kind == PARTLY for kind in (*found.created, *found.edits)):
+    if any(SOURCES[kind][0] == "AI" or kind == PARTLY for kind in (*sources.created, *sources.edits)):
         return Story("edited", SOURCES[PARTLY][1], kinds)
-    for kind in found.created:
+    for kind in sources.created:
         direction, words = SOURCES[kind]
-        if direction == "camera" and any(SOURCES[other][0] == "edited" for other in found.edits):
+        if direction == "camera" and any(SOURCES[other][0] == "edited" for other in sources.edits):
             return Story("edited", f"{words}, then edited", kinds)
         return Story(direction, words, kinds)
-    for kind in found.edits:
+    for kind in sources.edits:
         return Story(*SOURCES[kind], kinds)
     if any(action.get("action") in EDITS for action in actions(manifests.get(name) or {})):
         return Story("edited", "edited, without saying where the picture comes from", kinds)

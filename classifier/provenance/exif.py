@@ -51,20 +51,20 @@ def camera_name(make: str, model: str) -> str:
 def read_exif(block: bytes) -> Exif:
     """A TIFF structure → Exif. Directories are read one level deep, so loops and nesting end here. Raises ValueError or
     struct.error when the block is no TIFF at all; a broken tag is left out."""
-    found = Exif()
+    exif = Exif()
     if not block:
-        return found
+        return exif
     tiff = Tiff(block)
     tags = tiff.directory(tiff.first)
-    found.texts = only_filled((name, _text(tags, tag)) for name, tag in TEXTS.items())
+    exif.texts = only_filled((name, _text(tags, tag)) for name, tag in TEXTS.items())
     inner = tiff.directory(tags.number(ExifTags.IFD.Exif))
     comment = decoded_text.of_comment(inner.raw(ExifTags.Base.UserComment) or tags.raw(ExifTags.Base.UserComment))
     windows = decoded_text.decoded(tags.raw(XP_COMMENT), wide=True)
-    found.texts |= only_filled([("comment", clean(comment, 100_000)), ("windows comment", clean(windows, 100_000))])
-    found.settings = only_filled((name, _text(inner, tag)) for name, tag in DEVICE.items()) | _exposure(inner)
-    found.gps = bool(tiff.directory(tags.number(ExifTags.IFD.GPSInfo)).entries)
-    found.thumbnail = _thumbnail(block, tiff.directory(tags.next))
-    return found
+    exif.texts |= only_filled([("comment", clean(comment, 100_000)), ("windows comment", clean(windows, 100_000))])
+    exif.settings = only_filled((name, _text(inner, tag)) for name, tag in DEVICE.items()) | _exposure(inner)
+    exif.gps = bool(tiff.directory(tags.number(ExifTags.IFD.GPSInfo)).entries)
+    exif.thumbnail = _thumbnail(block, tiff.directory(tags.next))
+    return exif
 
 
 def _thumbnail(block: bytes, second: Directory) -> bytes:

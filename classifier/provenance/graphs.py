@@ -62,10 +62,10 @@ def _samples(kind: str) -> bool:
 
 def _object(text: str) -> dict[str, object]:
     try:
-        found = json.loads(text[:4_000_000].rstrip("\x00 \n")) if "{" in text[:100] else {}
+        value = json.loads(text[:4_000_000].rstrip("\x00 \n")) if "{" in text[:100] else {}
     except ValueError:
-        found = {}
-    return found if isinstance(found, dict) else {}
+        value = {}
+    return value if isinstance(value, dict) else {}
 
 
 def _is_node(node: object) -> TypeGuard[Node]:
@@ -100,21 +100,21 @@ def _kinds_of_workflow(workflow: dict[str, object]) -> list[str]:
 
 
 def _details(nodes: Nodes) -> Settings:
-    found: Settings = {}
+    settings: Settings = {}
     for node in nodes.values():
         kind, inputs = node["class_type"], node.get("inputs")
         if not isinstance(inputs, dict):
             continue
         for name in ("seed", "noise_seed"):
             if isinstance(inputs.get(name), int):
-                found.setdefault("seed", inputs[name])
+                settings.setdefault("seed", inputs[name])
         for name in ("ckpt_name", "unet_name", "model_name"):
             if isinstance(inputs.get(name), str) and ("Loader" in kind or "Checkpoint" in kind):
-                found.setdefault("model", inputs[name])
+                settings.setdefault("model", inputs[name])
         for name in ("text", "text_g", "prompt"):
             if isinstance(inputs.get(name), str) and inputs[name].strip() and ("Text" in kind or _samples(kind)):
-                found.setdefault("prompt", inputs[name])
-    return found
+                settings.setdefault("prompt", inputs[name])
+    return settings
 
 
 def named_in(text: str) -> dict[str, str]:

@@ -103,13 +103,13 @@ def known_generator(text: str) -> str:
     words = [word for word in (part.strip(".") for part in _SPLIT.split(text)) if word]
     if len(words) > 24:
         return ""
-    found, rest = "", words
+    generator, rest = "", words
     for sequence, name in _NAMES:
         at = _place(rest, sequence)
         if at is not None:
-            found = found or name
+            generator = generator or name
             rest = [*rest[:at], *rest[at + len(sequence) :]]
-    return found if all(word in NEUTRAL or VERSION.fullmatch(word) for word in rest) else ""
+    return generator if all(word in NEUTRAL or VERSION.fullmatch(word) for word in rest) else ""
 
 
 def _place(words: list[str], sequence: tuple[str, ...]) -> int | None:

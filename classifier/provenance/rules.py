@@ -23,8 +23,8 @@ manifest is in no rule, so it never decides."""
 def deciding(evidence: Sequence[Evidence]) -> Evidence | None:
     """The piece of evidence that decides the verdict: the first rule that fits; none when pieces that could decide
     contradict each other."""
-    found = [(rule[3], piece) for rule in RULES for piece in evidence if rule[:3] == _key(piece)]
-    return found[0][1] if len({decision for decision, _ in found}) == 1 else None
+    decisions = [(rule[3], piece) for rule in RULES for piece in evidence if rule[:3] == _key(piece)]
+    return decisions[0][1] if len({decision for decision, _ in decisions}) == 1 else None
 
 
 def decide(evidence: Sequence[Evidence]) -> Decision | None:

@@ -42,7 +42,7 @@ def _blocks(data: bytes) -> Iterator[tuple[str, bytes]]:
 
 def _info(body: bytes) -> dict[str, object]:
     try:
-        found = json.loads(body.rstrip(b"\x00"))
+        info = json.loads(body.rstrip(b"\x00"))
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return info if isinstance(info, dict) else {}

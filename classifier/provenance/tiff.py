@@ -70,19 +70,19 @@ class Tiff:
         """The directory at an offset, empty when there is none. Entries that lie outside the data are left out."""
         head, entry, wide = ("Q", "HHQ", "Q") if self.big else ("H", "HHI", "I")
         start, size = struct.calcsize("=" + head), struct.calcsize("=" + entry) + struct.calcsize("=" + wide)
-        found = Directory(self.data, self.order)
+        directory = Directory(self.data, self.order)
         if not 0 < at <= len(self.data) - start:
-            return found
+            return directory
         (count,) = struct.unpack_from(self.order + head, self.data, at)
         for place in range(at + start, at + start + size * min(count, ENTRIES), size):
             if place + size > len(self.data):
-                return found
+                return directory
             tag, kind, many = struct.unpack_from(self.order + entry, self.data, place)
             values = place + size - struct.calcsize("=" + wide)
             if SIZES.get(kind, 0) * many > struct.calcsize("=" + wide):
                 (values,) = struct.unpack_from(self.order + wide, self.data, values)
-            found.entries.setdefault(tag, (kind, many, values))
+            directory.entries.setdefault(tag, (kind, many, values))
         after = at + start + size * count
         if count <= ENTRIES and after + struct.calcsize("=" + wide) <= len(self.data):
-            (found.next,) = struct.unpack_from(self.order + wide, self.data, after)
-        return found
+            (directory.next,) = struct.unpack_from(self.order + wide, self.data, after)
+        return directory

@@ -40,14 +40,14 @@ def read_packets(packets: Iterable[bytes]) -> tuple[Properties, list[str]]:
 
     Entities and document types are refused; depth and number of values are bounded.
     """
-    found: Properties = defaultdict(list)
+    properties: Properties = defaultdict(list)
     faults = []
     for packet in packets:
         try:
-            _Packet(found).read(packet)
+            _Packet(properties).read(packet)
         except ProvenanceError as error:
             faults.append(str(error))
-    return dict(found), faults
+    return dict(properties), faults
 
 
 class _Packet:
@@ -122,7 +122,7 @@ IIM = {65: "originating program", 80: "by-line", 110: "credit", 115: "source", 1
 
 def read_iim(block: bytes) -> dict[str, str]:
     """IPTC-IIM datasets of record 2 → {name: text}, those of IIM. Stops at the first one that lies about its length."""
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     at = 0
     while at + 5 <= len(block) and block[at] == 0x1C:
         record, number = block[at + 1], block[at + 2]
@@ -131,9 +131,9 @@ def read_iim(block: bytes) -> dict[str, str]:
         if length & 0x8000 or len(value) < length:
             break
         if record == 2 and number in IIM:
-            found.setdefault(IIM[number], clean(value.decode("utf-8", "replace")))
+            values.setdefault(IIM[number], clean(value.decode("utf-8", "replace")))
         at += 5 + length
-    return found
+    return values
 
 
 def editing_software(properties: Properties, iim: dict[str, str]) -> list[str]:

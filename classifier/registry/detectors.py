@@ -178,8 +178,8 @@ def find(version: str | None) -> Detector:
 
 def registered(version: str) -> Detector:
     """As `find`, for whoever stores something about it: a bundle that the database has not seen yet is registered."""
-    found = find(version)
-    return found if found.pk else register(found.folder, found.shipped)
+    detector = find(version)
+    return detector if detector.pk else register(detector.folder, detector.shipped)
 
 
 def shipped(choice: str = "") -> Detector:

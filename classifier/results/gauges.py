@@ -1,4 +1,4 @@
-"""The site's state as figures for Prometheus, read anew each time from rows and Redis: whichever process is asked, the
+"""The site's state as figures for Prometheus, read each time from rows and Redis: whichever process is asked, the
 answer is the same, and it outlives all of them."""
 
 import logging

@@ -77,21 +77,21 @@ def page_of(chosen: FilterSet, query: Mapping[str, str]) -> Page:
     before, after = _key(query.get("before"), order), _key(query.get("after"), order)
     if after is not None:
         backwards = tuple(name[1:] if name.startswith("-") else f"-{name}" for name in order)
-        found = list(rows.filter(_beyond(backwards, after)).order_by(*backwards)[: PAGE_SIZE + 1])
-        has_newer, has_older = len(found) > PAGE_SIZE, True
-        found = found[:PAGE_SIZE][::-1]
+        shown = list(rows.filter(_beyond(backwards, after)).order_by(*backwards)[: PAGE_SIZE + 1])
+        has_newer, has_older = len(shown) > PAGE_SIZE, True
+        shown = shown[:PAGE_SIZE][::-1]
     else:
         beyond = _beyond(order, before) if before is not None else Q()
-        found = list(rows.filter(beyond).order_by(*order)[: PAGE_SIZE + 1])
-        has_newer, has_older = before is not None, len(found) > PAGE_SIZE
-        found = found[:PAGE_SIZE]
+        shown = list(rows.filter(beyond).order_by(*order)[: PAGE_SIZE + 1])
+        has_newer, has_older = before is not None, len(shown) > PAGE_SIZE
+        shown = shown[:PAGE_SIZE]
     return Page(
-        images=found,
+        images=shown,
         filters=filters,
         count=counts[filters["verdict"]] if "verdict" in filters else sum(counts.values()),
         verdicts={name: _in_words(count) for name, count in counts.items()},
-        newer="?" + urlencode({**filters, "after": _as_key(found[0], order)}) if has_newer and found else "",
-        older="?" + urlencode({**filters, "before": _as_key(found[-1], order)}) if has_older and found else "",
+        newer="?" + urlencode({**filters, "after": _as_key(shown[0], order)}) if has_newer and shown else "",
+        older="?" + urlencode({**filters, "before": _as_key(shown[-1], order)}) if has_older and shown else "",
     )
 
 
@@ -120,8 +120,8 @@ def rows_of(chosen: FilterSet, cursor: str, size: int) -> tuple[list[Image], str
     rows = _narrowed(chosen)
     rows = rows.exclude(score=None) if "sort" in _values(chosen) else rows
     rows = rows.filter(_beyond(order, key)) if key is not None else rows
-    found = list(rows.select_related("verdict__detector").order_by(*order)[: size + 1])
-    return found[:size], _as_key(found[size - 1], order) if len(found) > size else ""
+    page = list(rows.select_related("verdict__detector").order_by(*order)[: size + 1])
+    return page[:size], _as_key(page[size - 1], order) if len(page) > size else ""
 
 
 def all_of(chosen: FilterSet) -> ImageQuerySet:
@@ -194,10 +194,10 @@ def _key(text: str | None, order: tuple[str, ...]) -> tuple[float, int] | tuple[
 
 def uuids(values: list[str]) -> list[str]:
     """Those that are UUIDs."""
-    found = []
+    known = []
     for value in values:
         try:
-            found.append(str(UUID(value)))
+            known.append(str(UUID(value)))
         except ValueError:
             continue
-    return found
+    return known

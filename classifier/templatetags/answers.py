@@ -6,7 +6,7 @@ from typing import Any
 from django import template
 
 from classifier.detector.labels import BETWEEN
-from classifier.models import DecidedBy, Evidence, Image, State, Verdict
+from classifier.models import DecidedBy, Evidence, Image, Outcome, State, Verdict
 from classifier.results import wording
 from classifier.templatetags.verdicts import conclusion
 
@@ -63,7 +63,7 @@ def answer(image: Image) -> str:
     verdict = image.verdict
     if verdict is None:
         return ""
-    why = verdict.get_reason_display() if verdict.outcome == "INCONCLUSIVE" else ""
+    why = verdict.get_reason_display() if verdict.outcome == Outcome.INCONCLUSIVE else ""
     return " ".join(part for part in (ANSWERS[verdict.outcome], why, frequency(verdict)) if part)
 
 
@@ -85,7 +85,7 @@ def _share(verdict: Verdict) -> float | None:
     if row is None:
         return None
     fake: float = row["fake"]
-    return fake if leaning_of(verdict) == "FAKE" else 1 - fake
+    return fake if leaning_of(verdict) == Outcome.FAKE else 1 - fake
 
 
 def _measurable(verdict: Verdict) -> bool:
@@ -98,14 +98,14 @@ def leaning_of(verdict: Verdict) -> str:
     """The class that a verdict names; for an inconclusive one the side of 0.5."""
     if verdict.outcome in NAMES:
         return verdict.outcome
-    return "REAL" if verdict.score > 0.5 else "FAKE"
+    return Outcome.REAL if verdict.score > 0.5 else Outcome.FAKE
 
 
 @register.filter
 def can_lean(verdict: Verdict) -> bool:
     """Whether an inconclusive verdict leans to a side at all: not where the measured share is next to a coin toss."""
     share = _share(verdict)
-    return verdict.outcome == "INCONCLUSIVE" and _measurable(verdict) and (share is None or share >= LEANS)
+    return verdict.outcome == Outcome.INCONCLUSIVE and _measurable(verdict) and (share is None or share >= LEANS)
 
 
 @register.filter

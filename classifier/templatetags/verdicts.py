@@ -9,7 +9,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from classifier.intake.checks import size_in_words
-from classifier.models import DecidedBy, Image
+from classifier.models import DecidedBy, Image, Outcome
 from classifier.provenance.evidence import Details
 from classifier.registry.detectors import PageCard
 from classifier.results.report import visible
@@ -75,7 +75,7 @@ def conclusion(image: Image) -> str:
         fitting = [piece for piece in image.evidence.all() if piece.kind == image.decided_by]
         said = next((piece.summary for piece in fitting if piece.strength != "hints"), "")
         return f"{said} This decided the verdict, not the pixels."
-    if verdict and image.outcome == "INCONCLUSIVE":
+    if verdict and image.outcome == Outcome.INCONCLUSIVE:
         return f"The detector can't tell. {verdict.get_reason_display()} {leaning(verdict.score)}"
     return SENTENCES.get(image.outcome, "")
 

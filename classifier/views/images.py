@@ -17,7 +17,8 @@ from django_htmx.http import HttpResponseStopPolling
 from classifier.forms.saying import DisputeForm
 from classifier.intake import retention, submitting
 from classifier.labelling import disputes
-from classifier.models import Claim, Image, Share
+from classifier.models import Claim, Image, Share, State
+from classifier.results import time_left
 from classifier.views.access import (
     NOTHING_CHANGED,
     guest_of,
@@ -74,13 +75,15 @@ def _page(request: HttpRequest, found: Image) -> dict[str, object]:
 
 def _result(request: HttpRequest, found: Image) -> dict[str, object]:
     """The picture and its verdict."""
-    position = found.queue_position() if found.state == "waiting" else 0
-    if found.state == "done":
+    position = found.queue_position() if found.state == State.WAITING else 0
+    promise = time_left.promise(found, position) if position else ""
+    if found.state == State.DONE:
         prefetch_related_objects([found], "evidence")  # the cards, the sentence and the warning all read it
     return {
         "image": found,
         "position": position,
-        "seen": f"{found.state}-{position}",
+        "promise": promise,
+        "seen": f"{found.state}-{position}-{len(promise)}",
         "is_owner": found.owner_id == request.user.pk,
         "picture_visible": picture_visible(request, found),
     }
@@ -151,7 +154,7 @@ def image_consent(request: HttpRequest, uuid: UUID) -> HttpResponse:
 def image_dispute(request: HttpRequest, uuid: UUID) -> HttpResponse:
     found = own_image(request, uuid)
     form = DisputeForm(request.POST if request.method == "POST" else None, consent=found.trainable)
-    if found.state != "done":
+    if found.state != State.DONE:
         messages.info(request, "There is no verdict to dispute yet.")
         return redirect(found)
     if request.method == "POST" and form.is_valid():

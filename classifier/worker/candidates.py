@@ -9,7 +9,7 @@ from classifier.detector.data.manifest import Row
 from classifier.detector.errors import BundleError
 from classifier.detector.measuring import evaluation, model_card, plots
 from classifier.detector.networks import architectures
-from classifier.detector.serving import bundle
+from classifier.detector.serving import bundle, subject
 from classifier.detector.stats.measured import Report
 from classifier.detector.training.batches import Config
 from classifier.detector.training.pace import Progress, Step
@@ -52,8 +52,10 @@ def train_rows(
     original = _original_project_s(config) if baseline else None
     with shared_features.shared():
         beside = train(original, rows, folder / "baseline", on_epoch, on_step).card.report if original else None
-        report = train(config, rows, folder, on_epoch, on_step).card.report
-    publish(folder, {**report, "baseline": beside["overall"]} if beside else report)
+        card = train(config, rows, folder, on_epoch, on_step).card
+    if beside:
+        card = bundle.revise(folder, report={**card.report, "baseline": beside["overall"]})
+    publish(folder, card)
 
 
 def _original_project_s(config: Config) -> Config:
@@ -66,7 +68,7 @@ def _original_project_s(config: Config) -> Config:
 def finish(folder: Path) -> Detector:
     """Register a trained bundle, with the plots that a killed run may have left out."""
     if not (folder / "MODEL_CARD.md").exists():
-        publish(folder, bundle.read_card(folder).report)
+        publish(folder, bundle.read_card(folder))
     return detectors.register(folder)
 
 
@@ -112,12 +114,22 @@ def unused_folder(version: str) -> Path:
     return folder
 
 
-def publish(folder: Path, report: Report) -> None:
-    """Put a report into the bundle's card and its row, beside it as Markdown, and draw its plots."""
-    card = bundle.revise(folder, report=report)
+def publish(folder: Path, card: bundle.Card) -> None:
+    """What a bundle's card says, for people: beside it as Markdown and plots, and in its row where it has one."""
+    card = carry_subject(folder, card)
     detectors.refresh(card)
-    write_report(report, f"{card.version} on sources that the scoring network never saw", folder)
+    write_report(card.report, f"{card.version} on sources that the scoring network never saw", folder)
     (folder / "MODEL_CARD.md").write_text(model_card.markdown(card), encoding="utf-8")
+
+
+def carry_subject(folder: Path, card: bundle.Card) -> bundle.Card:
+    """A new head on the encoder of the shipped detector sees the same features, so that one's idea of what is no
+    photograph holds for it, too."""
+    shipped = detectors.shipped_folder("thorough")
+    other = bundle.read_card(shipped)
+    if not card.encoder or card.subject or not other.subject or card.encoder != other.encoder:
+        return card
+    return bundle.revise(folder, subject=subject.write(folder, subject.read(shipped, other.subject)))
 
 
 def write_report(report: Report, title: str, folder: Path) -> None:

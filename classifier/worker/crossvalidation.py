@@ -151,7 +151,7 @@ def _tiers(
         (name, [row for row in split if row.split != "test" or row.sha256 in chosen])
         for name, split in headline_folds(rows)
     ]
-    found = {}
+    held = {}
     for tier in wanted:
         place = folder / f"features-{tier.replace(' ', '-')}"
         degraded = _features(folds.model, folds.spec, tested, place, config, 1, tier, on_image)
@@ -159,8 +159,8 @@ def _tiers(
         some = (
             (name, [row for row in split if row.split != "test" or row.sha256 in chosen]) for name, split in folds_of
         )
-        found[tier] = held_out(some, predict, folder / f"headline-{tier.replace(' ', '-')}")
-    figures = {tier: heldout.headline(*measured) for tier, measured in found.items()}
+        held[tier] = held_out(some, predict, folder / f"headline-{tier.replace(' ', '-')}")
+    figures = {tier: heldout.headline(*measured) for tier, measured in held.items()}
     return {
         tier: {
             "auroc": figure["mean"]["auroc"],
@@ -193,6 +193,6 @@ def _register(folds: linear.Folds, config: Config, rows: Sequence[Row], target: 
         report["history"] = measured["history"]
     card = card_of(config, folds.spec, everything, [])
     card = dataclasses.replace(card, **measured["reliability"], report=report)
-    bundle.save(folds.model, target, card)
-    publish(target, report)
+    card = bundle.save(folds.model, target, card)
+    publish(target, card)
     return detectors.register(target)

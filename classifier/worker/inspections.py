@@ -6,7 +6,6 @@ import time
 from classifier.detector.errors import UnreadableImage
 from classifier.detector.serving import bundle
 from classifier.models import Detector, Inspection, JobState, Verdict
-from classifier.models.claims import is_trouble
 from classifier.results import report
 from classifier.worker.analysis import UNEXPECTED, Said
 from classifier.worker.examine import examine
@@ -27,10 +26,7 @@ def step(detector: Detector, loaded: bundle.LoadedDetector) -> bool:
         reason = str(error) if isinstance(error, UnreadableImage) else "it is gone already"
         inspection.finish(JobState.FAILED, error=f"This picture can't be analysed: {reason}."[:600])
     except Exception as error:
-        if is_trouble(error):
-            logger.warning("an inspection waits, the machine is in the way: %s", error)
-            inspection.mine.give_back_patiently()
-        else:
+        if not inspection.put_off(error):
             logger.exception("inspection %s", inspection.pk)
             inspection.finish(JobState.FAILED, error=UNEXPECTED)
     return True

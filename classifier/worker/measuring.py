@@ -79,11 +79,11 @@ def _report(loaded: LoadedDetector, rows: Sequence[Row], scores: Any) -> Report:
 
 
 def _tier(loaded: LoadedDetector, rows: Sequence[Row], tier: str, on_image: Step | None) -> TierFigures:
-    found = _report(loaded, rows, _scores(loaded, rows, on_image, tier))
+    report = _report(loaded, rows, _scores(loaded, rows, on_image, tier))
     return {
-        "auroc": found["overall"]["auroc"],
-        "balanced_accuracy": found["overall"]["balanced_accuracy"],
-        "decided": found["decided"],
+        "auroc": report["overall"]["auroc"],
+        "balanced_accuracy": report["overall"]["balanced_accuracy"],
+        "decided": report["decided"],
     }
 
 
@@ -108,9 +108,9 @@ def attacked(detector: Detector, rows: Sequence[Row], count: int, seed: int, sav
         chosen += [here[index] for index in rng.permutation(len(here))[: count // 2]]
     loaded = bundle.load(bundles.folder_of(detector))
     views = [evaluation.views_of(row, loaded.card.preprocessing) for row in chosen]
-    found = attacks.attack_report(loaded, views, evaluation.targets_of(chosen))
+    attacked_report = attacks.attack_report(loaded, views, evaluation.targets_of(chosen))
     if save:
         with bundles.open_for_change(detector) as folder:
-            card = bundle.revise(folder, largest_jump=found["limit"])
-            publish(folder, card.report | {"attacks": found})
-    return found
+            report: Report = {**loaded.card.report, "attacks": attacked_report}
+            publish(folder, bundle.revise(folder, largest_jump=attacked_report["limit"], report=report))
+    return attacked_report

@@ -32,10 +32,8 @@ def step(detector: Detector, loaded: bundle.LoadedDetector) -> bool:
     try:
         _step(job, detector, loaded)
     except Exception as error:
-        if not is_trouble(error):
+        if not job.put_off(error):
             raise
-        logger.warning("re-scoring waits, the machine is in the way: %s", error)
-        job.mine.give_back_patiently()
     return True
 
 
@@ -60,7 +58,7 @@ def _step(job: Rescoring, detector: Detector, loaded: bundle.LoadedDetector) -> 
 
 
 def _how_many(job: Rescoring) -> int:
-    """Few at a time; one by one where a batch has ended its worker twice, until all of that batch is dealt with."""
+    """Few at a time; one by one where a batch has ended its worker twice, until that batch is done."""
     return 1 if job.attempts > _deaths() else BATCH - job.done % BATCH
 
 

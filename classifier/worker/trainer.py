@@ -17,6 +17,7 @@ from django.db import connection
 from aidetect.stopping import told_to_stop
 from classifier.detector.data import manifest
 from classifier.detector.errors import DetectorError
+from classifier.detector.labels import INCONCLUSIVE
 from classifier.detector.serving import bundle
 from classifier.detector.stats.measured import Epoch, Report
 from classifier.detector.training.batches import Config
@@ -33,7 +34,6 @@ from classifier.models import (
     Start,
     TrainingRun,
 )
-from classifier.models.claims import is_trouble
 from classifier.models.jobs import Job
 from classifier.registry import bundles, detectors
 from classifier.worker import candidates, measuring
@@ -47,7 +47,7 @@ PAUSE = 1.0
 """Seconds between two looks at the row: progress is written, a cancellation noticed."""
 TIER_IMAGES = 100
 """How many test images, drawn evenly, are measured degraded as well."""
-UNREADABLE: gate.Answer = {"outcome": "INCONCLUSIVE", "score": None}
+UNREADABLE: gate.Answer = {"outcome": INCONCLUSIVE, "score": None}
 """The answer to a regression case whose file is lost: the same for every detector, so it refuses none."""
 
 
@@ -94,12 +94,9 @@ def _do(job: Job) -> None:
     except DetectorError as error:
         job.finish(JobState.FAILED, error=error.sentence[:600])
     except Exception as error:  # the task boundary: a failed row with a sentence, and the reason in the log
-        if is_trouble(error):
-            logger.warning("%s waits, the machine is in the way: %s", job, error)
-            job.mine.give_back_patiently()
-            return
-        logger.exception("%s failed", job)
-        job.finish(JobState.FAILED, error=UNEXPECTED)
+        if not job.put_off(error):
+            logger.exception("%s failed", job)
+            job.finish(JobState.FAILED, error=UNEXPECTED)
 
 
 @contextmanager
@@ -197,8 +194,8 @@ def measured_now(
 
 
 def measure(row: Measurement) -> None:
-    found = measured_values(row, Listener(row, "measuring").step)
-    row.finish(JobState.DONE, **found)
+    values = measured_values(row, Listener(row, "measuring").step)
+    row.finish(JobState.DONE, **values)
 
 
 def measured_values(row: Measurement, on_image: Step | None) -> Values:
@@ -208,12 +205,12 @@ def measured_values(row: Measurement, on_image: Step | None) -> Values:
     with on_disk(row.dataset, "test") as path:
         there, gone = manifest.still_there(manifest.read(path))
         some = there[:: max(1, len(there) // TIER_IMAGES)][:TIER_IMAGES]
-        found = measuring.measure(row.detector, there, files, some, on_image)
+        measured = measuring.measure(row.detector, there, files, some, on_image)
     answers: gate.Answers = {
         str(case.pk): {"outcome": one.outcome, "score": round(one.judgement.score, 4)} if one else UNREADABLE
-        for case, one in zip(cases, found.answers, strict=True)
+        for case, one in zip(cases, measured.answers, strict=True)
     }
-    return {"scores": found.scores, "report": {**found.report, "missing": gone}, "cases": answers}
+    return {"scores": measured.scores, "report": {**measured.report, "missing": gone}, "cases": answers}
 
 
 def gate_now(candidate: Detector, on_image: Step | None = None) -> gate.Gate:

@@ -3,7 +3,7 @@ import pytest
 
 from classifier.detector.data import manifest
 from classifier.detector.data.manifest import Row
-from classifier.detector.images.quality import describe
+from classifier.detector.images.quality import FileFacts, describe
 from classifier.detector.measuring import shortcuts
 from tests.pictures import encoded, jpeg, photo
 
@@ -16,7 +16,7 @@ def rows(count=200, **columns):
             str(n),
             ("FAKE", "REAL")[n % 2],
             f"s{n % 3}",
-            **{name: str(make(n % 2, rng)) for name, make in columns.items()},
+            **{name: make(n % 2, rng) for name, make in columns.items()},
         )
         for n in range(count)
     ]
@@ -28,16 +28,11 @@ def found(some, feature, source=""):
 
 @pytest.mark.parametrize("quality", [10, 30, 50, 75, 90, 95, 100])
 def test_the_quality_that_a_jpeg_was_saved_with_is_found(quality):
-    assert describe(jpeg(quality=quality))["quality"] == str(quality)
+    assert describe(jpeg(quality=quality)).quality == quality
 
 
 def test_a_file_is_described_without_its_pixels():
-    assert describe(encoded(photo(50, 40), "PNG")) == {
-        "format": "PNG",
-        "width": "50",
-        "height": "40",
-        "quality": "",
-    }
+    assert describe(encoded(photo(50, 40), "PNG")) == FileFacts("PNG", 50, 40, quality=0)
 
 
 def test_a_planted_shortcut_is_found_and_an_honest_feature_is_not():
@@ -52,7 +47,7 @@ def test_a_planted_shortcut_is_found_and_an_honest_feature_is_not():
 
 
 def test_sources_with_one_class_are_left_out_but_counted_as_a_shortcut():
-    some = [Row(str(n), ("FAKE", "REAL")[n % 2], ("ai", "camera")[n % 2], width="9", height="9") for n in range(20)]
+    some = [Row(str(n), ("FAKE", "REAL")[n % 2], ("ai", "camera")[n % 2], width=9, height=9) for n in range(20)]
     assert {f.source for f in shortcuts.findings(some)} == {""}
     assert shortcuts.source_alone(some) == 1.0
 
@@ -67,5 +62,5 @@ def test_the_import_fills_in_what_the_audit_needs(tmp_path):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_bytes(content)
     by_format = {row.format: row for row in manifest.import_folder(tmp_path)[0]}
-    assert (by_format["JPEG"].quality, by_format["JPEG"].width) == ("80", "96")
-    assert int(by_format["PNG"].bytes) == (tmp_path / "FAKE/b.png").stat().st_size
+    assert (by_format["JPEG"].quality, by_format["JPEG"].width) == (80, 96)
+    assert by_format["PNG"].bytes == (tmp_path / "FAKE/b.png").stat().st_size

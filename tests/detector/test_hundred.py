@@ -34,6 +34,6 @@ def test_what_is_wrong_is_a_cross_so_that_colour_is_not_all_that_tells_it():
     drawn = ET.fromstring(draw(parts_of("REAL", KNOWN), "Of 100 <photographs>"))
     assert len(drawn) == 100 and len(drawn.findall("path")) == 3
     assert drawn.get("aria-label").startswith(
-        "Of 100 <photographs>: 40 rightly called a photograph, 57 “inconclusive”, 3"
+        "Of 100 <photographs>: 40 correctly called a photograph, 57 “inconclusive”, 3"
     )
     assert {dot.get("class") for dot in drawn} == {"part REAL", "part INCONCLUSIVE", "part FAKE wrong"}

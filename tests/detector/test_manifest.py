@@ -57,6 +57,18 @@ def test_a_table_gives_sources_and_kinds(tmp_path):
     assert [(row.source, row.kind) for row in found] == [("one", "photo"), ("two", "art")]
 
 
+def test_a_table_may_tell_of_the_original_file_and_is_refused_when_a_number_is_none(tmp_path):
+    folder_with(tmp_path, x=jpeg(1), y=jpeg(2))
+    table = tmp_path / "t.csv"
+    columns = "crop,label,source,original_format,original_width,original_height,jpeg_quality\n"
+    table.write_text(f"{columns}x,REAL,one,JPEG,4000,3000.0,90\ny,FAKE,two,PNG,512,512,\n")
+    found, _ = manifest.import_folder(tmp_path, table)
+    assert [(row.format, row.longest, row.quality) for row in found] == [("JPEG", 4000, 90), ("PNG", 512, 0)]
+    table.write_text(f"{columns}x,REAL,one,JPEG,wide,3000,90\n")
+    with pytest.raises(DatasetError, match="expected a number as original_width; received 'wide'"):
+        manifest.import_folder(tmp_path, table)
+
+
 @pytest.mark.parametrize(
     ("files", "expected"),
     [
@@ -141,6 +153,17 @@ def test_the_digest_depends_on_content_label_and_split_alone():
     moved = [Row(**{**vars(row), "path": "elsewhere/" + row.path}) for row in reversed(some)]
     assert manifest.digest(some) == manifest.digest(moved)
     assert manifest.digest(some) != manifest.digest([Row(**{**vars(row), "split": "test"}) for row in some])
+
+
+def test_numbers_are_parsed_when_a_manifest_is_read_and_what_is_unknown_stays_empty_in_it(tmp_path):
+    known = Row("a.jpg", "REAL", "one", width=640, height=480, bytes=9)
+    manifest.write([known, Row("b.jpg", "FAKE", "two")], tmp_path / "m.csv")
+    text = (tmp_path / "m.csv").read_text()
+    assert ",640,480,9,\n" in text and ",,,,\n" in text
+    assert manifest.read(tmp_path / "m.csv")[0] == known
+    (tmp_path / "m.csv").write_text(text.replace("640", "wide"))
+    with pytest.raises(DatasetError, match="is not a manifest of aidetect"):
+        manifest.read(tmp_path / "m.csv")
 
 
 def test_write_and_read_back(tmp_path):

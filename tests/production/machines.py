@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import requests
@@ -159,7 +160,7 @@ class Site:
         if AS_POSTGRES:
             shutil.chown(data, "postgres", "postgres")
         self.folder.chmod(0o711)  # for the user postgres
-        quiet = {"stdout": subprocess.DEVNULL, "cwd": "/", **AS_POSTGRES}
+        quiet: Any = {"stdout": subprocess.DEVNULL, "cwd": "/", **AS_POSTGRES}
         subprocess.run([program / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "-N"], check=True, **quiet)
         options = {"listen_addresses": "127.0.0.1", "fsync": "off", "max_connections": "100"}
         command = [program / "postgres", "-D", data, "-p", str(self.ports["postgres"]), "-k", data]

@@ -165,8 +165,7 @@ def test_damaged_files_give_evidence_or_none_but_never_an_exception(seed, change
     for place, replacement in changes:
         at = int(place * min(len(data), 1500))
         data[at : at + len(replacement)] = replacement
-    data = bytes(data[: int(len(data) * max(cut, 0.02))])
-    for piece in inspect(data):
+    for piece in inspect(bytes(data[: int(len(data) * max(cut, 0.02))])):
         assert piece.summary and len(piece.summary) < 600
 
 

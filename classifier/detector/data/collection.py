@@ -9,11 +9,12 @@ import errno
 import io
 import zipfile
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from classifier.detector.errors import DatasetError, UnreadableImage
+from classifier.detector.images.quality import FileFacts
 from classifier.detector.labels import CLASS_NAMES
 
 TABLES = ("manifest.csv", "metadata.csv")
@@ -39,7 +40,7 @@ class Entry:
     kind: str = ""
     license: str = ""
     whole: str = ""
-    original: dict[str, str] = field(default_factory=dict)
+    original: FileFacts | None = None
 
 
 class Folder:
@@ -207,7 +208,7 @@ def _lines(content: bytes, table: str) -> list[dict[str, str]]:
 
 
 def _listed(collection: Collection, lines: Iterable[dict[str, str]], base: PurePosixPath, table: str) -> list[Entry]:
-    found = []
+    entries = []
     for line in lines:
         told = next((line[column] for column in PATHS if line.get(column)), "")
         label = (line.get("label") or "").upper()
@@ -217,8 +218,8 @@ def _listed(collection: Collection, lines: Iterable[dict[str, str]], base: PureP
         name = _name_in(collection, base, told, table)
         whole = _name_in(collection, base, line["whole"], table) if line.get("whole") else ""
         source, subset, kind, license = (line.get(key) or "" for key in ("source", "subset", "kind", "license"))
-        found.append(Entry(name, label, source, subset, kind, license, whole, _original(line)))
-    return found
+        entries.append(Entry(name, label, source, subset, kind, license, whole, _original(line, table)))
+    return entries
 
 
 def _name_in(collection: Collection, base: PurePosixPath, told: str, table: str) -> str:
@@ -228,7 +229,16 @@ def _name_in(collection: Collection, base: PurePosixPath, told: str, table: str)
     return name
 
 
-def _original(line: dict[str, str]) -> dict[str, str]:
-    names = {"format": "original_format", "width": "original_width", "height": "original_height"}
-    known = {field: line.get(name) or "" for field, name in names.items()}
-    return {**known, "quality": line.get("jpeg_quality") or ""} if known["format"] else {}
+def _original(line: dict[str, str], table: str) -> FileFacts | None:
+    form = line.get("original_format") or ""
+    names = ("original_width", "original_height", "jpeg_quality")
+    return FileFacts(form, *(_number(line, name, table) for name in names)) if form else None
+
+
+def _number(line: dict[str, str], name: str, table: str) -> int:
+    """0 where there is none."""
+    value = line.get(name) or "0"
+    try:
+        return int(float(value))
+    except (ValueError, OverflowError) as error:
+        raise DatasetError(f"{table}: expected a number as {name}; received {value[:50]!r}") from error

@@ -13,12 +13,13 @@ from classifier.detector.data.collection import Folder, entries_of
 from classifier.detector.errors import DatasetError, UnreadableImage
 from classifier.detector.images.decoding import Limits, read_rgb
 from classifier.detector.images.nearness import BANDS, NEAR, dhash
-from classifier.detector.images.quality import describe
+from classifier.detector.images.quality import FileFacts, describe
 from classifier.detector.labels import CLASS_NAMES
 
 PHOTO = "photo"
 """The kind of rows that detectors are measured on; others (art) may train along."""
 SPLITS = ("train", "validation", "test")
+NUMBERS = ("width", "height", "bytes", "quality")
 ANY_SIZE = Limits(megapixels=200, smallest_side=8)
 
 
@@ -26,8 +27,8 @@ ANY_SIZE = Limits(megapixels=200, smallest_side=8)
 class Row:
     """One image. `path` holds native-resolution pixels; `whole`, if set, the whole picture scaled down.
 
-    format to quality describe the original file (pixels, bytes, estimated JPEG quality 1–100; "" where unknown). They
-    are never shown to a network; `shortcuts` measures how much they alone give the label away.
+    format to quality describe the original file (pixels, bytes, estimated JPEG quality 1–100; "" or 0 where unknown).
+    They are never shown to a network; `shortcuts` measures how much they alone give the label away.
     """
 
     path: str
@@ -41,15 +42,25 @@ class Row:
     group: str = ""
     split: str = ""
     format: str = ""
-    width: str = ""
-    height: str = ""
-    bytes: str = ""
-    quality: str = ""
+    width: int = 0
+    height: int = 0
+    bytes: int = 0
+    quality: int = 0
 
     @property
     def longest(self) -> int:
         """Longest side of the original in pixels, 0 where unknown."""
-        return max(int(float(self.width or 0)), int(float(self.height or 0)))
+        return max(self.width, self.height)
+
+    @classmethod
+    def of(cls, line: Mapping[str, str]) -> "Row":
+        """A line of the manifest. Raises ValueError for what is no number, TypeError for columns that are not ours."""
+        numbers = {name: int(float(line.get(name) or 0)) for name in NUMBERS}
+        return cls(**{**line, **numbers})  # type: ignore[arg-type]
+
+    def as_line(self) -> dict[str, str]:
+        """For the manifest: what is not known is empty there."""
+        return {name: "" if name in NUMBERS and not value else str(value) for name, value in asdict(self).items()}
 
 
 def import_folder(
@@ -61,11 +72,11 @@ def import_folder(
     `collection`. The same bytes twice are kept once, or not at all when they are in both classes. Raises DatasetError
     unless both classes are found.
     """
-    found = _rows_of(folder, table)
+    listed = _rows_of(folder, table)
     kept: dict[str, Row] = {}
     contradictory: set[str] = set()
     complaints: list[str] = []
-    for index, row in enumerate(found, 1):
+    for index, row in enumerate(listed, 1):
         try:
             row = _fingerprint(row)
         except UnreadableImage as error:
@@ -76,7 +87,7 @@ def import_folder(
                 contradictory.add(row.sha256)
                 complaints.append(f"{row.path} is {row.label}, {first.path} {first.label}: one file, neither is used")
         if on_file:
-            on_file(index, len(found))
+            on_file(index, len(listed))
     rows = [row for row in kept.values() if row.sha256 not in contradictory]
     require_both_classes(rows, str(folder))
     return group_near_duplicates(rows), complaints
@@ -89,7 +100,7 @@ def _rows_of(folder: Path, table: Path | None) -> list[Row]:
         whole = str(place.where(entry.whole)) if entry.whole else ""
         source, kind = entry.source or place.path.name, entry.kind or PHOTO
         row = Row(str(place.where(entry.name)), entry.label, source, entry.subset, kind, whole)
-        rows.append(replace(row, **entry.original))
+        rows.append(_described(row, entry.original) if entry.original else row)
     return rows
 
 
@@ -97,8 +108,12 @@ def _fingerprint(row: Row) -> Row:
     image = read_rgb(row.whole or row.path, ANY_SIZE)
     content = Path(row.path).read_bytes()
     if not row.format:
-        row = replace(row, bytes=str(len(content)), **describe(content))
+        row = _described(replace(row, bytes=len(content)), describe(content))
     return replace(row, sha256=hashlib.sha256(content).hexdigest(), dhash=dhash(image))
+
+
+def _described(row: Row, file: FileFacts) -> Row:
+    return replace(row, format=file.format, width=file.width, height=file.height, quality=file.quality)
 
 
 def require_both_classes(rows: Sequence[Row], where: str) -> None:
@@ -249,7 +264,7 @@ def write(rows: Iterable[Row], path: Path) -> None:
     with partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [field.name for field in fields(Row)])
         writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
+        writer.writerows(row.as_line() for row in rows)
     partial.replace(path)
 
 
@@ -257,8 +272,8 @@ def read(path: Path) -> list[Row]:
     """Read a manifest written by `write`. Raises DatasetError when it is missing or has other columns."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            return [Row(**line) for line in csv.DictReader(file)]
+            return [Row.of(line) for line in csv.DictReader(file)]
     except FileNotFoundError:
         raise DatasetError(f"expected a manifest at {path}; make one with: manage.py import_dataset DIR") from None
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise DatasetError(f"{path} is not a manifest of aidetect ({error})") from error

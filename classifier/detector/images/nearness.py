@@ -76,9 +76,9 @@ def _small(image: Image.Image) -> Image.Image:
 def _found_in(part: Image.Image, whole: Image.Image) -> float:
     target = np.asarray(whole, np.float32)
     coarse = np.linspace(0.5, 1.0, 17)
-    found = [_correlation(part, target, share) for share in coarse]
-    best = coarse[int(np.argmax(found))]
-    return max(*found, *(_correlation(part, target, best + step) for step in (-0.02, -0.01, 0.01, 0.02)))
+    correlations = [_correlation(part, target, share) for share in coarse]
+    best = coarse[int(np.argmax(correlations))]
+    return max(*correlations, *(_correlation(part, target, best + step) for step in (-0.02, -0.01, 0.01, 0.02)))
 
 
 def _correlation(part: Image.Image, target: npt.NDArray[np.float32], share: float) -> float:

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -13,17 +14,21 @@ _LUMINANCE = (
 )
 
 
-def describe(content: bytes) -> dict[str, str]:
-    """format, width, height and, for JPEG, the estimated quality of a file, as manifest columns."""
+@dataclass(frozen=True)
+class FileFacts:
+    """Of an original file. quality: the estimated JPEG quality 1–100, 0 where there is none; sizes 0 where unknown."""
+
+    format: str
+    width: int = 0
+    height: int = 0
+    quality: int = 0
+
+
+def describe(content: bytes) -> FileFacts:
     with Image.open(io.BytesIO(content)) as image:
         tables = getattr(image, "quantization", None)
-        quality = str(jpeg_quality(tables[0])) if tables else ""
-        return {
-            "format": image.format or "",
-            "width": str(image.width),
-            "height": str(image.height),
-            "quality": quality,
-        }
+        quality = jpeg_quality(tables[0]) if tables else 0
+        return FileFacts(image.format or "", image.width, image.height, quality)
 
 
 def jpeg_quality(table: Sequence[int]) -> int:

@@ -10,7 +10,7 @@ from classifier.detector.data.manifest import ANY_SIZE, Row
 from classifier.detector.errors import DatasetError
 from classifier.detector.images.decoding import read_rgb
 from classifier.detector.images.preprocessing import Pixels, Preprocessing, prepare
-from classifier.detector.labels import CLASS_NAMES
+from classifier.detector.labels import CLASS_NAMES, FAKE, REAL
 from classifier.detector.measuring.tiers import TIERS, Tier
 from classifier.detector.serving.bundle import LoadedDetector
 from classifier.detector.stats.classification import (
@@ -142,7 +142,7 @@ def per_generator(
 ) -> Iterator[GeneratorFigures]:
     """For each generator (named subset of FAKE in a source): n, the share scored below 0.5 with its Wilson interval,
     the shares called FAKE and REAL by the three-way verdict; the rest was inconclusive."""
-    for name, here in _subsets(rows, "FAKE"):
+    for name, here in _subsets(rows, FAKE):
         below = scores[here] <= 0.5
         yield {
             "generator": name,
@@ -159,7 +159,7 @@ def per_photographs(
 ) -> Iterator[PhotographFigures]:
     """For each kind of real photographs (named subset of REAL in a source: portraits, phone snapshots of fruit …): n,
     the share called FAKE by the three-way verdict with its Wilson interval, the share called REAL."""
-    for name, here in _subsets(rows, "REAL"):
+    for name, here in _subsets(rows, REAL):
         accused = (scores < fake_below)[here]
         yield {
             "photographs": name,
@@ -202,7 +202,7 @@ def markdown(measured: Report, title: str) -> str:
     if tiers := measured.get("tiers"):
         lines += [
             "",
-            "| tier | AUROC | balanced accuracy | decided | right of those | real called AI | AI called real |",
+            "| tier | AUROC | balanced accuracy | decided | correct when decided | real called AI | AI called real |",
         ]
         lines.append("| --- " * 7 + "|")
         for name, tier in tiers.items():
@@ -212,7 +212,7 @@ def markdown(measured: Report, title: str) -> str:
     lines += [
         "",
         f"Calibration error (ECE) {measured['calibration_error']}. With thresholds: {decided['share']:.0%} decided, "
-        f"{percent(decided['accuracy'])} of those right, {percent(decided['real_called_fake'])} of real called AI, "
+        f"{percent(decided['accuracy'])} of those correct, {percent(decided['real_called_fake'])} of real called AI, "
         f"{percent(decided['fake_called_real'])} of AI called real.",
     ]
     header = "| source | real | AI | accuracy | 95 % interval | balanced accuracy | AUROC | real called AI |"

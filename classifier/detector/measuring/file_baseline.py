@@ -16,7 +16,7 @@ def features(rows: Sequence[Row]) -> Array:
     """(n, 10): one-hot format, logarithms of width, height, pixels and aspect, squareness, quality, bytes a pixel."""
     table = []
     for row in rows:
-        width, height, size, quality = (float(value or 0) for value in (row.width, row.height, row.bytes, row.quality))
+        width, height, size, quality = (float(value) for value in (row.width, row.height, row.bytes, row.quality))
         pixels = max(1.0, width * height)
         aspect = abs(np.log(max(1.0, width) / max(1.0, height)))
         sizes = [np.log1p(width), np.log1p(height), np.log(pixels), aspect, float(aspect < 0.01)]

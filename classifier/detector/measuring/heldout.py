@@ -18,7 +18,7 @@ import numpy as np
 
 from classifier.detector.data.manifest import Row, require_both_classes, split_by_source
 from classifier.detector.errors import DatasetError
-from classifier.detector.labels import CLASS_NAMES
+from classifier.detector.labels import CLASS_NAMES, FAKE, REAL
 from classifier.detector.measuring import evaluation
 from classifier.detector.stats import calibration, classification
 from classifier.detector.stats.classification import Floats, Ints
@@ -68,8 +68,8 @@ def source_folds(rows: Sequence[Row]) -> Iterator[Fold]:
     parts = _parts(rows)
     for index, test in enumerate(parts):
         placed = split_by_source(rows, parts[(index + 1) % len(parts)], test)
-        unseen = {row.subset for row in placed if row.split == "test" and row.label == "FAKE" and row.subset}
-        kept = [row for row in placed if row.split == "test" or row.label == "REAL" or row.subset not in unseen]
+        unseen = {row.subset for row in placed if row.split == "test" and row.label == FAKE and row.subset}
+        kept = [row for row in placed if row.split == "test" or row.label == REAL or row.subset not in unseen]
         yield f"part-{index + 1}", kept
 
 
@@ -113,8 +113,8 @@ def held_out(folds: Iterator[Fold], predict: Predict, folder: Path) -> tuple[lis
         kept = folder / f"{name}.json"
         known = json.loads(kept.read_text()) if kept.exists() else {}
         if known.keys() != {row.sha256 for row in test}:
-            found = predict(name, split)
-            known = {row.sha256: round(float(logit), 5) for row, logit in zip(test, found, strict=True)}
+            predicted = predict(name, split)
+            known = {row.sha256: round(float(logit), 5) for row, logit in zip(test, predicted, strict=True)}
             kept.write_text(json.dumps(known))
         rows += test
         logits += [known[row.sha256] for row in test]
@@ -152,8 +152,8 @@ def _some_sources(rows: list[Row], count: int, seed: int) -> list[Row]:
     """All rows of `count` sources, both classes among them: drawn in turn from those rich in REAL and in FAKE."""
     counts = Counter((row.source, row.label) for row in rows)
     order = np.random.default_rng(seed).permutation(sorted({row.source for row in rows}))
-    real = [name for name in order if counts[name, "REAL"] >= counts[name, "FAKE"]]
-    fake = [name for name in order if counts[name, "REAL"] < counts[name, "FAKE"]]
+    real = [name for name in order if counts[name, REAL] >= counts[name, FAKE]]
+    fake = [name for name in order if counts[name, REAL] < counts[name, FAKE]]
     mixed = [name for pair in zip_longest(real, fake) for name in pair if name is not None]
     chosen = set(mixed[:count])
     return [row for row in rows if row.source in chosen]
@@ -251,7 +251,7 @@ def markdown(measured: HeldOut) -> str:
         lines.append(f"| {name} | {other['headline']['auroc']} | | {other['headline']['balanced_accuracy']} | |")
     lines += [
         "",
-        "| source | n | AUROC | balanced accuracy | AI found at 5 % false alarms | decided | right of those |",
+        "| source | n | AUROC | balanced accuracy | AI found at 5 % false alarms | decided | correct when decided |",
     ]
     lines.append("| --- " * 7 + "|")
     for fold in first["folds"]:

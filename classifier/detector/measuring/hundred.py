@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import quoteattr
 
+from classifier.detector.labels import FAKE, INCONCLUSIVE, REAL
 from classifier.detector.stats.measured import Decided
 
 ROW, STEP = 20, 16
@@ -28,20 +29,20 @@ class Part:
 def parts_of(kind: str, decided: Decided) -> list[Part]:
     """What a hundred pictures of a kind, REAL or FAKE, were called, by the shares of `evaluation.three_way`; [] where
     nothing was measured. Reports from before 2026-11-25 do not tell what was right from what got no answer."""
-    other = "FAKE" if kind == "REAL" else "REAL"
+    other = FAKE if kind == REAL else REAL
     wrongly, rightly = (
         (decided.get("real_called_fake"), decided.get("real_called_real"))
-        if kind == "REAL"
+        if kind == REAL
         else (decided.get("fake_called_real"), decided.get("fake_called_fake"))
     )
     if wrongly is None:
         return []
-    called = {"REAL": "called a photograph", "FAKE": "called AI-generated"}
+    called = {REAL: "called a photograph", FAKE: "called AI-generated"}
     wrong = Part(round(100 * wrongly), other, f"wrongly {called[other]}", wrong=True)
     if rightly is None:
         return [wrong, Part(100 - wrong.count, "", f"{called[kind]}, or “inconclusive”")]
-    right = Part(min(100 - wrong.count, round(100 * rightly)), kind, f"rightly {called[kind]}")
-    return [right, Part(100 - wrong.count - right.count, "INCONCLUSIVE", "“inconclusive”"), wrong]
+    right = Part(min(100 - wrong.count, round(100 * rightly)), kind, f"correctly {called[kind]}")
+    return [right, Part(100 - wrong.count - right.count, INCONCLUSIVE, "“inconclusive”"), wrong]
 
 
 def draw(parts: Sequence[Part], title: str) -> str:

@@ -22,7 +22,7 @@ def held_out_logits(folder: Path) -> dict[str, float]:
     return {name: logit for file in files for name, logit in json.loads(file.read_text(encoding="utf-8")).items()}
 
 
-def suspects(rows: Sequence[Row], logits: dict[str, float], count: int = 48) -> list[tuple[Row, float]]:
+def least_likely(rows: Sequence[Row], logits: dict[str, float], count: int = 48) -> list[tuple[Row, float]]:
     """The `count` rows whose held-out logit speaks most strongly against their label, strongest first."""
     against = [(row, logits[row.sha256]) for row in rows if row.sha256 in logits]
     wrong = [(row, logit) for row, logit in against if (logit > 0) != bool(CLASS_NAMES.index(row.label))]  # type: ignore[arg-type, unused-ignore]

@@ -79,7 +79,7 @@ def _headline(first: Headline, report: Report) -> list[str]:
 
 def _decided(decided: Decided) -> str:
     share, right, accused, missed = (percent(decided[key]) for key in DECIDED)
-    return f"{share} decided, {right} of those right, {accused} of real called FAKE, {missed} of AI called REAL."
+    return f"{share} decided, {right} of those correct, {accused} of real called FAKE, {missed} of AI called REAL."
 
 
 def _tiers(tiers: dict[str, TierFigures]) -> list[str]:

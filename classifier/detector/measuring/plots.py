@@ -68,16 +68,16 @@ def curve(history: Sequence[Epoch], name: str, held_out: str = "held-out sources
     """A figure on training images and on `held_out`, by epoch or by sources; "" where there is none."""
     by = next((key for key in ("epoch", "sources") if history and key in history[0]), "epoch")
     steps = [float(entry.get(by, number)) for number, entry in enumerate(history, 1)]
-    found = {kind: _line(steps, history, key) for kind, key in (("training", name), ("validation", f"val_{name}"))}
-    values = [y for line in found.values() for _, y in line]
+    lines = {kind: _line(steps, history, key) for kind, key in (("training", name), ("validation", f"val_{name}"))}
+    values = [y for line in lines.values() for _, y in line]
     if not values:
         return ""
     titles = {"training": "training images", "validation": held_out}
     between = (0.0, 1.0) if name in UNIT else (min(values), max(values))
     plane = Plane((steps[0], steps[-1]), between, top=26)
-    drawn = [_marked(plane, kind, line) for kind, line in found.items() if line]
-    drawn += [_key(kind, titles[kind], number) for number, kind in enumerate(kind for kind in found if found[kind])]
-    last = ", ".join(f"{titles[kind]} {line[-1][1]:.3f}" for kind, line in found.items() if line)
+    drawn = [_marked(plane, kind, line) for kind, line in lines.items() if line]
+    drawn += [_key(kind, titles[kind], number) for number, kind in enumerate(kind for kind in lines if lines[kind])]
+    last = ", ".join(f"{titles[kind]} {line[-1][1]:.3f}" for kind, line in lines.items() if line)
     axes = plane.axes({"epoch": "epoch", "sources": "sources trained on"}[by], "", whole=True)
     return plane.svg(axes + "".join(drawn), f"{name} by {by}; last: {last}")
 

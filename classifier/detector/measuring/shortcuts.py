@@ -38,8 +38,8 @@ def findings(rows: Sequence["Row"]) -> Iterator[Finding]:
         here = targets[chosen]
         if len(np.unique(here)) == 2:
             part = [rows[index] for index in chosen]
-            found = [Finding(name, source, _separation(here, name, part), len(part)) for name in FEATURES]
-            yield from sorted(found, key=lambda finding: -finding.auc)
+            ranked = [Finding(name, source, _separation(here, name, part), len(part)) for name in FEATURES]
+            yield from sorted(ranked, key=lambda finding: -finding.auc)
 
 
 def source_alone(rows: Sequence["Row"]) -> float:
@@ -64,7 +64,7 @@ def _formats(targets: Ints, rows: Sequence["Row"]) -> Floats:
 
 
 def _number(name: str, row: "Row") -> float:
-    width, height, size, quality = (float(value or 0) for value in (row.width, row.height, row.bytes, row.quality))
+    width, height, size, quality = (float(value) for value in (row.width, row.height, row.bytes, row.quality))
     pixels = width * height
     known = {
         "width": width,

@@ -53,7 +53,7 @@ def read_clip(path: Path, blocks: int) -> tuple[Shape, Arrays]:
 def _clip_arrays(arrays: Mapping[str, np.ndarray], matrix: Callable[[str], Quantised], blocks: int) -> Arrays:
     front = "vision_model.embeddings."
     kernel = arrays[f"{front}patch_embedding.weight"]  # width × 3 × 16 × 16
-    found: Arrays = {
+    named: Arrays = {
         "patch.kernel": kernel.transpose(2, 3, 1, 0).reshape(-1, len(kernel)),
         "patch.bias": np.zeros(len(kernel), np.float32),
         "class_token": arrays[f"{front}class_embedding"],
@@ -68,15 +68,15 @@ def _clip_arrays(arrays: Mapping[str, np.ndarray], matrix: Callable[[str], Quant
         joined = (
             np.concatenate([getattr(part, name) for part in parts], axis=-1) for name in ("values", "zero", "scale")
         )
-        found[f"{ours}.qkv.kernel"] = Quantised(*joined)
-        found[f"{ours}.qkv.bias"] = np.concatenate([arrays[f"vision_model.encoder.{name}.bias"] for name in looks])
+        named[f"{ours}.qkv.kernel"] = Quantised(*joined)
+        named[f"{ours}.qkv.bias"] = np.concatenate([arrays[f"vision_model.encoder.{name}.bias"] for name in looks])
         for mine, name in _PARTS.items():
-            found[f"{ours}.{mine}.kernel"] = matrix(f"{theirs}.{name}")
-            found[f"{ours}.{mine}.bias"] = arrays[f"vision_model.encoder.{theirs}.{name}.bias"]
+            named[f"{ours}.{mine}.kernel"] = matrix(f"{theirs}.{name}")
+            named[f"{ours}.{mine}.bias"] = arrays[f"vision_model.encoder.{theirs}.{name}.bias"]
         for mine, name in (("norm1", "layer_norm1"), ("norm2", "layer_norm2")):
-            found[f"{ours}.{mine}.scale"] = arrays[f"vision_model.encoder.{theirs}.{name}.weight"]
-            found[f"{ours}.{mine}.offset"] = arrays[f"vision_model.encoder.{theirs}.{name}.bias"]
-    return found
+            named[f"{ours}.{mine}.scale"] = arrays[f"vision_model.encoder.{theirs}.{name}.weight"]
+            named[f"{ours}.{mine}.offset"] = arrays[f"vision_model.encoder.{theirs}.{name}.bias"]
+    return named
 
 
 def _content(path: Path) -> bytes:

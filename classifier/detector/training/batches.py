@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 from classifier.detector.data.manifest import ANY_SIZE, Row
 from classifier.detector.images.decoding import read_rgb
 from classifier.detector.images.preprocessing import Preprocessing, prepare_one, scale_down
+from classifier.detector.labels import CLASS_NAMES
 from classifier.detector.networks.architectures import THUMBNAIL
 from classifier.detector.stats.measured import Training
 from classifier.detector.training.augmentation import augment, erase
@@ -50,7 +51,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         super().__init__(workers=2, use_multiprocessing=False, max_queue_size=8)
         self.spec, self.config, self.epoch = spec, config, 0
         self.steps = max(1, len(rows) // config.batch)
-        self.pools = [_by_source([row for row in rows if row.label == name]) for name in ("FAKE", "REAL")]
+        self.pools = [_by_source([row for row in rows if row.label == name]) for name in CLASS_NAMES]
 
     def __len__(self) -> int:
         return self.steps

@@ -64,8 +64,8 @@ def load_file(model: keras.Model, path: Path) -> None:
         return
     network = next((layer for layer in model.layers if layer.name == "levels"), model)
     wanted = [layer for layer in network.layers if layer.name.startswith("conv_")]
-    found = _convolutions(path)[: len(wanted)]
-    for layer, (kernel, bias) in zip(wanted, found, strict=True):
+    convolutions = _convolutions(path)[: len(wanted)]
+    for layer, (kernel, bias) in zip(wanted, convolutions, strict=True):
         depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
         kernel = kernel.transpose(
             1, 2, 3, 0

@@ -18,13 +18,15 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--manifest", type=Path, default=settings.MANIFEST)
         parser.add_argument("--held-out", type=Path, help="the --output of crossvalidate, to look for wrong labels")
-        parser.add_argument("--sheet", type=Path, default=Path("suspects.jpg"), help="contact sheet of such images")
+        parser.add_argument(
+            "--sheet", type=Path, default=Path("doubtful-labels.jpg"), help="contact sheet of such images"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             rows = manifest.read(options["manifest"])
             found = (
-                label_errors.suspects(rows, label_errors.held_out_logits(options["held_out"]))
+                label_errors.least_likely(rows, label_errors.held_out_logits(options["held_out"]))
                 if options["held_out"]
                 else []
             )

@@ -31,12 +31,12 @@ class Command(KerasCommand):
             labels = {row.sha256: row.label for row in versions.rows_of(version)}
         except DetectorError as error:
             raise CommandError(str(error)) from error
-        found = gate.compare(first, second, labels)
+        comparison = gate.compare(first, second, labels)
         self.stdout.write(f"{first.report['n']} test images of {version}\n{'':<20} {pair[0]!s:>24} {pair[1]!s:>24}")
-        for title, one, other, _ in found.figures:
+        for title, one, other, _ in comparison.figures:
             cells = ("–" if value is None else f"{value:.3f}" for value in (one, other))
             self.stdout.write(f"{title:<20} {' '.join(f'{cell:>24}' for cell in cells)}")
-        self.stdout.write(f"{len(found.changed)} changed verdicts, those that got worse first")
-        for row in found.changed:
+        self.stdout.write(f"{len(comparison.changed)} changed verdicts, those that got worse first")
+        for row in comparison.changed:
             mark = "+" if row.better else "-"
             self.stdout.write(f" {mark} {row.sha256[:16]} {row.label}: {row.before} → {row.after}")

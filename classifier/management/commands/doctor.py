@@ -1,6 +1,7 @@
 """What is wrong here, and what to do."""
 
 from argparse import ArgumentParser
+from collections.abc import Callable
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -35,7 +36,12 @@ class Command(BaseCommand):
 
     def _say(self, finding: Finding) -> bool:
         """Whether it is a problem."""
-        style = {Level.FINE: str, Level.WARNING: self.style.WARNING, Level.PROBLEM: self.style.ERROR}[finding.level]
+        styles: dict[Level, Callable[[str], str]] = {
+            Level.FINE: str,
+            Level.WARNING: self.style.WARNING,
+            Level.PROBLEM: self.style.ERROR,
+        }
+        style = styles[finding.level]
         self.stdout.write(style(f"{finding.level:<8} {finding.about}: {finding.sentence}"))
         return finding.level == Level.PROBLEM
 

@@ -32,12 +32,12 @@ class Command(KerasCommand):
 
         try:
             detector = detectors.registered(options["version"])
-            found = gate_now(detector, counter("Measuring"))
-            for check in found.checks:
+            outcome = gate_now(detector, counter("Measuring"))
+            for check in outcome.checks:
                 self.stdout.write(
                     f"{'ok     ' if check.ok else 'refused'} {check.name}: {check.before} → {check.after}"
                 )
-            gate.promote(detector, None, options["reason"], found)
+            gate.promote(detector, None, options["reason"], outcome)
         except gate.PromotionRefused as error:
             objections = "\n".join(f"- {objection}" for objection in error.objections)
             raise CommandError(

@@ -32,7 +32,7 @@ class Command(KerasCommand):
             return
         from classifier.worker.loop import rescore_now
 
-        count = counter("Judging anew")
+        count = counter("Re-scoring")
         for done in rescore_now(job):
             count(max(1, done.done), max(1, done.total))
         job.refresh_from_db()

@@ -35,4 +35,4 @@ class Command(BaseCommand):
             return
         call_command("migrate", verbosity=0)
         restoring.restore(source, self.stdout.write)
-        self.stdout.write("People sign in anew. Start aidetect, then run manage.py doctor.")
+        self.stdout.write("Everybody has to sign in again. Start aidetect, then run manage.py doctor.")
