@@ -250,7 +250,7 @@ def test_proof_is_not_called_a_hint_and_a_declaration_is(upload, as_alice, alice
     upload(("castle.png", files.png(image=photo(200, 160), parameters=files.SETTINGS)))
     image = factories.judged(Image.objects.get(owner=alice))
     page = squeezed(as_alice.get(image.get_absolute_url()))
-    assert "A hint, not proof: whoever has the file" in page and "Proven is" not in page
+    assert "<strong>A hint, not proof.</strong> Whoever has the file" in page and "Proven is" not in page
     image.evidence.update(strength="proves")
     page = squeezed(as_alice.get(image.get_absolute_url()))
     assert "Proven is who signed it" in page

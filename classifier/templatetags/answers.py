@@ -22,7 +22,7 @@ ANSWERS = {
 HINT = "A hint, not proof."
 WEIGHTS = {
     "proves": "Proven is who signed it, and that it was not changed since. Whether they tell the truth is not.",
-    "declares": "A hint, not proof: whoever has the file can add, change or remove such a note.",
+    "declares": "Whoever has the file can add, change or remove such a note.",
 }
 """What evidence that decides is worth, by its strength."""
 NAMES = {"REAL": "real photographs", "FAKE": "AI-generated"}
@@ -53,8 +53,9 @@ def page_title(image: Image) -> str:
 @register.filter
 def preview_words(image: Image) -> str:
     """The sentences of a preview card in a chat."""
-    said = f"{conclusion(image)} {weight(credential(image))}" if decided_by_file(image) else f"{answer(image)} {HINT}"
-    return " ".join(part for part in (wording.human_answer(image), said) if part)
+    deciding = credential(image)
+    said = f"{conclusion(image)} {hint(deciding)} {weight(deciding)}" if decided_by_file(image) else ""
+    return " ".join(f"{wording.human_answer(image)} {said or f'{answer(image)} {HINT}'}".split())
 
 
 @register.filter
@@ -119,7 +120,13 @@ def credential(image: Image) -> Evidence | None:
 
 @register.filter
 def weight(deciding: Evidence | None) -> str:
-    return WEIGHTS.get(deciding.strength if deciding else "", HINT)
+    return WEIGHTS.get(deciding.strength if deciding else "", "")
+
+
+@register.filter
+def hint(deciding: Evidence | None) -> str:
+    """Not where a signature proves something."""
+    return "" if deciding and deciding.strength == "proves" else HINT
 
 
 @register.filter
