@@ -63,7 +63,7 @@ def test_from_sign_up_to_deletion(page, browser, stack, files):
     assert "taken by a known camera" in staff.content()
     staff.context.close()
 
-    wait_for(lambda: rows_files_and_orphans(stack) == (2, 8, 0), 30, "original, two copies and a heat map each")
+    wait_for(lambda: rows_files_and_orphans(stack) == (2, 9, 0), 60, "four files each, and the larger one's for phones")
     page.goto("/account/delete/")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Delete everything").click()
