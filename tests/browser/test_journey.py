@@ -37,7 +37,7 @@ def test_from_sign_up_to_deletion(page, browser, stack, files):
     page.wait_for_url("**/batches/*/")
     page.get_by_text("2 accepted, 1 refused: show").click()
     assert "broken.jpg: the file is damaged or incomplete" in page.locator(".refusals").inner_text()
-    page.get_by_text(re.compile("^2 pictures: ")).wait_for()
+    page.get_by_text(re.compile("^2 pictures: ")).wait_for(timeout=90_000)
     page.goto("/history/")
     verdicts = page.locator(".card-image .chip", has_text=re.compile("Real photograph|AI-generated|Inconclusive"))
     wait_for(lambda: verdicts.count() == 2, 60, "two verdicts in the history, by polling alone")
@@ -63,7 +63,7 @@ def test_from_sign_up_to_deletion(page, browser, stack, files):
     assert "taken by a known camera" in staff.content()
     staff.context.close()
 
-    wait_for(lambda: rows_files_and_orphans(stack) == (2, 8, 0), 30, "original, two copies and a heat map each")
+    wait_for(lambda: rows_files_and_orphans(stack) == (2, 9, 0), 60, "four files each, and the larger one's for phones")
     page.goto("/account/delete/")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Delete everything").click()
