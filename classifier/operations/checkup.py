@@ -79,7 +79,8 @@ def _migrations() -> Iterator[Finding]:
     executor = MigrationExecutor(connection)
     missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if missing:
-        names = ", ".join(f"{migration.app_label}.{migration.name}" for migration, _ in missing)
+        names = ", ".join(f"{migration.app_label}.{migration.name}" for migration, _ in missing[:5])
+        names += f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         yield Finding(Level.PROBLEM, "migrations", f"Not applied: {names}. Run manage.py migrate.")
     else:
         yield Finding(Level.FINE, "migrations", "All are applied.")
