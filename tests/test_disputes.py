@@ -249,7 +249,9 @@ def test_a_link_that_ended_shows_nothing(declared, as_alice, ended, django_captu
         assert Client().get(reverse(name, args=[token])).status_code == 404
     response = Client().get(reverse("shared", args=[token]))
     assert response.status_code == (410 if ended in ("expired", "revoked") else 404)
-    assert ("The person who shared this report has revoked the link" in text_of(response)) == (response.status_code == 410)
+    assert ("The person who shared this report has revoked the link" in text_of(response)) == (
+        response.status_code == 410
+    )
     assert declared.name not in text_of(response)
 
 

@@ -40,7 +40,7 @@ class Reason(models.TextChoices):
     BETWEEN = BETWEEN, "The score lies between the two thresholds."
     UNSTABLE = UNSTABLE, "Saving the picture again, hardly changed, moves the score too far."
     TOO_SMALL = TOO_SMALL, "The picture is too small for the detector; upload the original, not a thumbnail."
-    NOT_A_PHOTO = NOT_A_PHOTO, "Nearly all of it is flat colour: a drawing, a screenshot or an empty picture."
+    NOT_A_PHOTO = NOT_A_PHOTO, "It looks like a drawing, a document, a screenshot or a render, not like a photograph."
     RECOMPRESSED = RECOMPRESSED, "The picture is compressed so heavily that its traces are gone."
 
 

@@ -9,7 +9,7 @@ from classifier.detector.data.manifest import Row
 from classifier.detector.errors import BundleError
 from classifier.detector.measuring import evaluation, model_card, plots
 from classifier.detector.networks import architectures
-from classifier.detector.serving import bundle
+from classifier.detector.serving import bundle, subject
 from classifier.detector.stats.measured import Report
 from classifier.detector.training.batches import Config
 from classifier.detector.training.pace import Progress, Step
@@ -116,9 +116,20 @@ def unused_folder(version: str) -> Path:
 
 def publish(folder: Path, card: bundle.Card) -> None:
     """What a bundle's card says, for people: beside it as Markdown and plots, and in its row where it has one."""
+    card = carry_subject(folder, card)
     detectors.refresh(card)
     write_report(card.report, f"{card.version} on sources that the scoring network never saw", folder)
     (folder / "MODEL_CARD.md").write_text(model_card.markdown(card), encoding="utf-8")
+
+
+def carry_subject(folder: Path, card: bundle.Card) -> bundle.Card:
+    """A new head on the encoder of the shipped detector sees the same features, so that one's idea of what is no
+    photograph holds for it, too."""
+    shipped = detectors.shipped_folder("thorough")
+    other = bundle.read_card(shipped)
+    if card.encoder and not card.subject and other.subject and card.encoder == other.encoder:
+        return bundle.revise(folder, subject=subject.write(folder, subject.read(shipped, other.subject)))
+    return card
 
 
 def write_report(report: Report, title: str, folder: Path) -> None:

@@ -17,6 +17,8 @@ from classifier.detector.digests import file_digest
 from classifier.detector.errors import BundleError, EncoderError
 from classifier.detector.images.preprocessing import Pixels, Preprocessing, prepare
 from classifier.detector.labels import CLASS_NAMES, Outcome, outcome_of
+from classifier.detector.serving import subject
+from classifier.detector.serving.subject import Subject
 from classifier.detector.stats import calibration
 from classifier.detector.stats.classification import Floats
 from classifier.detector.stats.measured import Bin, Report, Training
@@ -51,6 +53,7 @@ class Card:
     reliability: list[Bin] = field(default_factory=list)
     largest_jump: float | None = None
     encoder: str = ""
+    subject: str = ""
 
     def outcome(self, score: float) -> Outcome:
         return outcome_of(score, self.fake_below, self.real_above)
@@ -122,8 +125,8 @@ class LoadedDetector:
     DEAR_BATCH = 8
     """Images that a transformer is shown at once: larger batches leave the processor's caches."""
 
-    def __init__(self, card: Card, model: "keras.Model") -> None:
-        self.card = card
+    def __init__(self, card: Card, model: "keras.Model", subject: Subject | None = None) -> None:
+        self.card, self.subject = card, subject
         self.model = model
         spec = card.preprocessing
         if spec.joint:
@@ -234,7 +237,8 @@ def load(folder: Path) -> LoadedDetector:
         raise BundleError(f"{path}: expected sha256 {card.sha256}, received {received}; the file was altered")
     with _native_chatter_hidden():
         model = read_model(path)
-        detector = LoadedDetector(card, on_encoder(card, model, folder) if card.encoder else model)
+        known = subject.read(folder, card.subject) if card.subject else None
+        detector = LoadedDetector(card, on_encoder(card, model, folder) if card.encoder else model, known)
         detector.warm_up()
     return detector
 

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from classifier.detector.images.preprocessing import Pixels
-from classifier.detector.labels import BETWEEN, INCONCLUSIVE, UNSTABLE, Outcome
+from classifier.detector.labels import BETWEEN, INCONCLUSIVE, NOT_A_PHOTO, UNSTABLE, Outcome
 from classifier.detector.serving import stability
 from classifier.detector.serving.bundle import LoadedDetector
+from classifier.detector.stats.classification import Floats
 
 
 @dataclass(frozen=True)
@@ -20,11 +21,19 @@ class Judgement:
     stability: dict[str, float] = field(default_factory=dict)
 
 
+def _with_others(detector: LoadedDetector, seen: Floats, unfit: Sequence[str]) -> list[str]:
+    """`unfit`, and what the detector takes for something else than a photograph."""
+    if detector.subject is None:
+        return list(unfit)
+    others = detector.subject.is_other(seen)
+    return [why or (NOT_A_PHOTO if other else "") for why, other in zip(unfit, others, strict=True)]
+
+
 def judge(detector: LoadedDetector, images: Sequence[Pixels], unfit: Sequence[str] = ()) -> list[Judgement]:
     """One judgement an image, given its views. Only verdicts that would be given are put to the test of stability: it
     costs several forward passes. unfit: for each image why it gets no verdict, "" if it may (`suitability.unfit`)."""
-    unfit = unfit or [""] * len(images)
     seen = detector.see(list(images))
+    unfit = _with_others(detector, seen, unfit or [""] * len(images))
     scores = [float(score) for score in detector.scores_of(seen)]
     outcomes = [INCONCLUSIVE if why else detector.card.outcome(score) for score, why in zip(scores, unfit, strict=True)]
     decided = [index for index, outcome in enumerate(outcomes) if outcome != INCONCLUSIVE]

@@ -134,6 +134,18 @@ class Baseline(TypedDict):
     sources: Figures
 
 
+class SubjectFigures(TypedDict):
+    """How `serving.subject` does on held-out sources: how many pictures of each kind there were, and the share that was
+    taken for something else than a photograph."""
+
+    real: int
+    real_taken_for_other: float
+    generated: int
+    generated_taken_for_other: float | None
+    art: int
+    art_found: float | None
+
+
 class Report(TypedDict):
     """Everything that the metrics page and the model card show; the last ones as far as they were measured."""
 
@@ -155,6 +167,7 @@ class Report(TypedDict):
     history: NotRequired[list[Epoch]]
     tiers: NotRequired[dict[str, TierFigures]]
     attacks: NotRequired[Attacks]
+    subject: NotRequired[SubjectFigures]
     reliability: NotRequired[list[Bin]]
     failures: NotRequired[list[Failure]]
     milliseconds: NotRequired[float]
