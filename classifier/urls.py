@@ -2,10 +2,25 @@ from django.urls import path, re_path
 
 from classifier.api import problems
 from classifier.api.endpoints import api
-from classifier.views import account, batch_pages, guest_check, history, home, images, keys_page, metrics, reports
+from classifier.views import (
+    about,
+    account,
+    batch_pages,
+    guest_check,
+    history,
+    home,
+    images,
+    keys_page,
+    metrics,
+    reports,
+)
 
 urlpatterns = [
     path("", home.home, name="home"),
+    path("examples/<slug:name>/", about.example, name="example"),
+    path("how-to-read/", about.how_to_read, name="how_to_read"),
+    path("privacy/", about.privacy, name="privacy"),
+    path("contact/", about.contact, name="contact"),
     path("check/", guest_check.check, name="check"),
     path("images/<uuid:uuid>/", images.image, name="image"),
     path("images/<uuid:uuid>/status/", images.image_status, name="image_status"),
@@ -20,6 +35,7 @@ urlpatterns = [
         path(f"images/<uuid:uuid>/{kind}", images.image_file, {"kind": kind}, name=f"image_{kind}")
         for kind in ("thumbnail", "display", "screen", "heat", "original")
     ),
+    path("images/<uuid:uuid>/ingredients/<int:number>", images.image_ingredient, name="image_ingredient"),
     path("images/<uuid:uuid>/report.json", reports.report_json, name="report_json"),
     path("images/<uuid:uuid>/report.pdf", reports.report_pdf, name="report_pdf"),
     path("images/<uuid:uuid>/share/", reports.image_share, name="image_share"),

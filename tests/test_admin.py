@@ -201,13 +201,15 @@ def test_regression_cases_are_made_by_those_who_may_add_them(classified, sign_in
     assert RegressionCase.objects.count() == 1
 
 
-def test_the_pages_of_detectors_show_no_picture_to_those_who_may_not_see_images(classified):
+def test_the_pages_of_detectors_show_no_picture_to_those_who_may_not_see_images(classified, rf):
     from classifier.admin.detectors import _with_images
 
     rows = [{"sha256": classified.sha256}]
-    newcomer = person("newcomer", is_staff=True)
-    assert _with_images(rows, newcomer)[0]["image"] is None
-    assert _with_images(rows, person("boss", is_staff=True, is_superuser=True))[0]["image"] == classified
+    request = rf.get("/")
+    request.user = person("newcomer", is_staff=True)
+    assert _with_images(rows, request)[0]["image"] is None
+    request.user = person("boss", is_staff=True, is_superuser=True)
+    assert _with_images(rows, request)[0]["image"] == classified
 
 
 def test_only_those_who_may_import_send_large_zips(db, rf):
@@ -220,3 +222,10 @@ def test_only_those_who_may_import_send_large_zips(db, rf):
                        (person("b", is_staff=True, is_superuser=True), 2000)):  # fmt: skip
         handler.request.user = user
         assert handler._megabytes() == most
+
+
+def test_what_an_images_page_lists_is_a_plain_table_and_nothing_is_to_be_saved(classified, as_staff, staff):
+    Dispute.objects.create(image=classified, claim="REAL", how="I took it.", category="night")
+    page = as_staff.get(f"{LIST}{classified.pk}/change/").content.decode()
+    assert "I took it." in page and 'class="original"' not in page, "Django prints each row's name over its first cell"
+    assert 'name="_save"' not in page and page.count('class="scroll"') >= 3

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import re
 import uuid
 import zipfile
@@ -459,3 +460,14 @@ def test_expired_batches_go_with_their_pictures(alice, settings):
     Image.objects.filter(pk__in=old.own_images.values("pk")).update(created_at=timezone.now() - timedelta(days=8))
     retention.delete_expired()
     assert list(Batch.objects.all()) == [new] and Image.objects.count() == 1
+
+
+def test_my_data_holds_the_batches(alice, as_alice):
+    batch = batch_of(alice, 1, refused=["x.txt"])
+    with zipfile.ZipFile(io.BytesIO(body(as_alice.post("/account/data/")))) as archive:
+        [told] = json.loads(archive.read("batches.json"))
+    assert told["name"] == batch.name
+    assert told["files"] == [
+        {"path": "1.jpg", "image": batch.own_images.get().pk, "refused": ""},
+        {"path": "x.txt", "image": None, "refused": "it is not an image."},
+    ]

@@ -13,7 +13,7 @@ from classifier.detector.data import manifest
 from classifier.detector.errors import DatasetError
 from classifier.labelling import disputes, ground_truth
 from classifier.learning import versions
-from classifier.models import DatasetVersion, GroundTruth, Image
+from classifier.models import DatasetVersion, GroundTruth, Image, ImportBatch
 from tests.conftest import person
 from tests.factories import judged, submitted
 from tests.pictures import encoded, jpeg, photo
@@ -170,3 +170,16 @@ def test_the_command_prints_the_version_and_how_to_train_on_it(labelled, capsys)
     out = capsys.readouterr().out
     assert "dataset 1: 12 images" in out and "manage.py train --dataset 1" in out
     assert json.loads(json.dumps(DatasetVersion.objects.get().summary))["images"] == 12
+
+
+def test_freezing_during_an_import_warns_and_asks(as_staff, staff):
+    ImportBatch.objects.create(owner=staff, license="CC0", state="running", cursor=3, progress={"total": 1000})
+    page = as_staff.get("/admin/classifier/datasetversion/").content.decode()
+    assert "is at 3 of 1,000 pictures" in page and 'name="despite"' in page
+    freeze = "/admin/classifier/datasetversion/freeze/"
+    page = as_staff.post(freeze, {"note": "early"}, follow=True).content.decode()
+    assert "Nothing was frozen: import" in page and "is at 3 of 1,000 pictures" in page
+    page = as_staff.post(freeze, {"note": "early", "despite": "yes"}, follow=True).content.decode()
+    assert "Nothing was frozen" not in page and "labelled images with consent" in page, "refused for another reason"
+    ImportBatch.objects.update(state="done")
+    assert 'name="despite"' not in as_staff.get("/admin/classifier/datasetversion/").content.decode()

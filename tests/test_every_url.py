@@ -17,8 +17,11 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, get_resolver
 
+from classifier.intake import batching
 from classifier.models import (
     Allowance,
+    AuditEntry,
+    BatchItem,
     DatasetVersion,
     Dispute,
     ImportBatch,
@@ -31,6 +34,7 @@ from classifier.models import (
 )
 from classifier.results import sharing
 from tests.conftest import person
+from tests.responses import body
 
 WHO = ("anonymous", "stranger", "owner", "staff", "superuser")
 """alice owns the image, bob is a stranger; staff have no permission at all, a superuser has all."""
@@ -54,6 +58,7 @@ STAFF_NOT = "login login login 405 405"
 TABLE = {
     "admin/password_change/": (EVERYBODY, EVERYBODY),
     "admin/drift/": (PERMITTED, PERMITTED),
+    "admin/status/": (PERMITTED, PERMITTED),
     "admin/": (STAFF, STAFF),
     "admin/login/": ("login 403 403 ok ok", "login 403 403 ok ok"),
     "admin/logout/": ("ok ok ok 405 405", EVERYBODY),
@@ -69,6 +74,7 @@ TABLE = {
     "admin/classifier/detector/compare/": (PERMITTED, PERMITTED),
     "admin/classifier/image/relabel/": (PERMITTED, PERMITTED),
     "admin/classifier/image/review/": (PERMITTED, PERMITTED),
+    "admin/classifier/importbatch/<int:pk>/status/": (PERMITTED, PERMITTED),
     "admin/classifier/importbatch/<int:pk>/cancel/": (REFUSED, PERMITTED),
     "admin/classifier/trainingrun/<int:pk>/status/": (PERMITTED, PERMITTED),
     "admin/classifier/trainingrun/<int:pk>/cancel/": (REFUSED, PERMITTED),
@@ -125,6 +131,26 @@ TABLE = {
     "shared/<str:token>/": (EVERYBODY, NOT_ALLOWED),
     "shared/<str:token>/preview.jpg": (EVERYBODY, NOT_ALLOWED),
     "shared/<str:token>/report.pdf": (EVERYBODY, NOT_ALLOWED),
+    "batches/": (MEMBERS, MEMBERS_NOT),
+    "batches/start/": (MEMBERS_NOT, "login 400 400 400 400"),  # without a word of what is coming
+    "batches/zip/": (MEMBERS_NOT, "login 400 400 400 400"),
+    "batches/<uuid:uuid>/": (MINE, MEMBERS_NOT),
+    "batches/<uuid:uuid>/files/": (MEMBERS_NOT, "login 404 400 404 404"),
+    "batches/<uuid:uuid>/status/": (MINE, MEMBERS_NOT),
+    "batches/<uuid:uuid>/files.csv": (MINE, MEMBERS_NOT),
+    "batches/<uuid:uuid>/report.pdf": (MINE, MEMBERS_NOT),
+    "batches/<uuid:uuid>/act/": (MEMBERS_NOT, "login 404 400 404 404"),
+    "batches/<uuid:uuid>/delete/": (MEMBERS_NOT, MINE),
+    "batches/<uuid:uuid>/share/": (MEMBERS_NOT, MINE),
+    "batches/<uuid:uuid>/unshare/": (MEMBERS_NOT, MINE),
+    "shared/batch/<str:token>/": (EVERYBODY, NOT_ALLOWED),
+    "shared/batch/<str:token>/report.pdf": (EVERYBODY, NOT_ALLOWED),
+    "shared/batch/<str:token>/<uuid:uuid>.jpg": (EVERYBODY, NOT_ALLOWED),
+    "check/": (STRANGERS_HOME, VISITORS),
+    "examples/<slug:name>/": (EVERYBODY, NOT_ALLOWED),
+    "how-to-read/": (EVERYBODY, NOT_ALLOWED),
+    "privacy/": (EVERYBODY, NOT_ALLOWED),
+    "contact/": (EVERYBODY, NOT_ALLOWED),
     "history/": (MEMBERS, MEMBERS_NOT),
     "history/delete/": (MEMBERS_NOT, MEMBERS),
     "history/again/": (MEMBERS_NOT, MEMBERS),
@@ -132,6 +158,25 @@ TABLE = {
     "compare/": (MEMBERS, MEMBERS_NOT),
     "metrics/": (EVERYBODY, NOT_ALLOWED),
     "invitation/<str:token>/": (EVERYBODY, NOT_ALLOWED),
+    "admin/status/": (PERMITTED, PERMITTED),
+    "check/": (STRANGERS_HOME, VISITORS),
+    "images/<uuid:uuid>/screen": (SEEN, MEMBERS_NOT),
+    "shared/<str:token>/screen.jpg": (EVERYBODY, NOT_ALLOWED),
+    "batches/": (MEMBERS, MEMBERS_NOT),
+    "batches/start/": (MEMBERS_NOT, "login 400 400 400 400"),
+    "batches/zip/": (MEMBERS_NOT, "413 400 400 400 400"),
+    "batches/<uuid:uuid>/": (MINE, MEMBERS_NOT),
+    "batches/<uuid:uuid>/files/": (MEMBERS_NOT, "login 404 400 404 404"),
+    "batches/<uuid:uuid>/status/": (MINE, MEMBERS_NOT),
+    "batches/<uuid:uuid>/files.csv": (MINE, MEMBERS_NOT),
+    "batches/<uuid:uuid>/report.pdf": (MINE, MEMBERS_NOT),
+    "batches/<uuid:uuid>/act/": (MEMBERS_NOT, "login 404 400 404 404"),
+    "batches/<uuid:uuid>/delete/": (MEMBERS_NOT, MINE),
+    "batches/<uuid:uuid>/share/": (MEMBERS_NOT, MINE),
+    "batches/<uuid:uuid>/unshare/": (MEMBERS_NOT, MINE),
+    "shared/batch/<str:token>/": (EVERYBODY, NOT_ALLOWED),
+    "shared/batch/<str:token>/report.pdf": (EVERYBODY, NOT_ALLOWED),
+    "shared/batch/<str:token>/<uuid:uuid>.jpg": (EVERYBODY, NOT_ALLOWED),
     "history/tag/": (MEMBERS_NOT, MEMBERS),
     "history/untag/": (MEMBERS_NOT, MEMBERS),
     "account/tokens/": (MEMBERS, MEMBERS),
@@ -158,6 +203,7 @@ MODELS = {
     "auth/group": "add change delete",
     "auth/user": "add change delete",
     "classifier/allowance": "add change delete",
+    "classifier/auditentry": "",
     "classifier/datasetversion": "change",
     "classifier/detector": "",
     "classifier/dispute": "",
@@ -214,6 +260,7 @@ def known(classified, alice, staff):
     Allowance.objects.create(owner=carol)
     Authenticator.objects.create(user=carol, type="totp", data={"secret": "JBSWY3DPEHPK3PXP"})
     EmailAddress.objects.create(user=carol, email=carol.email)
+    AuditEntry.objects.create(who="carol", act="looked")
     Group.objects.create(name="reviewers")
     ImportBatch.objects.create(owner=staff, by=staff, license="CC0", progress={"total": 1})
     dataset = DatasetVersion.objects.create(number=1, digest="0" * 64, summary={"splits": {}})
@@ -222,8 +269,15 @@ def known(classified, alice, staff):
     Rescoring.objects.create(detector=detector)
     RegressionCase.objects.create(image=classified, name="a holiday")
     Dispute.objects.create(image=classified, claim="REAL", how="I was there", category="PHOTO")
+    AuditEntry.objects.create(by=staff, act="opened")
+    type(classified).objects.update(screen=classified.display.name)
+    batch = batching.start(alice, "holidays", True, 1)
+    BatchItem.objects.create(batch=batch, name="holiday.jpg", image=classified)
     return {
+        "batch": batch.uuid,
+        "batch_token": sharing.share_batch(batch, 3).token,
         "image": classified,
+        "name": "cat",
         "uuid": classified.uuid,
         "token": sharing.share(classified, 3).token,
         "invitation": Invitation.objects.create(by=staff).token,
@@ -233,6 +287,10 @@ def known(classified, alice, staff):
 def address_of(route, known):
     if route.startswith("invitation/"):
         known = {**known, "token": known["invitation"]}
+    if route.startswith("shared/batch/"):
+        known = {**known, "token": known["batch_token"]}
+    if route.startswith("batches/"):
+        known = {**known, "uuid": known["batch"]}
     model = MODEL.match(route)
     of_model = model and f"{model[1]}/{model[2]}" in MODELS
     row = apps.get_model(model[1], model[2])._default_manager.first() if of_model else known["image"]
@@ -261,7 +319,8 @@ def answer(client, method, path):
         with transaction.atomic():
             response = getattr(client, method)(path)
             said = word_of(response)
-            response.close()
+            if response.streaming:
+                body(response)
             raise _Undo
     except _Undo:
         client.cookies = cookies

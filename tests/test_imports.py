@@ -267,3 +267,25 @@ def test_the_command_imports_a_zip_of_the_server_too(staff, tmp_path, capsys):
     (tmp_path / "own.zip").write_bytes(packed(FILES))
     call_command("import_dataset", str(tmp_path / "own.zip"), "--as-images")
     assert "3 imported, 1 here already, 3 left out" in capsys.readouterr().out and (tmp_path / "own.zip").is_file()
+
+
+def test_the_imports_page_shows_a_bar_with_the_time_left_and_is_polled(as_staff, staff):
+    batch = ImportBatch.objects.create(
+        owner=staff, license="CC0", state="running", cursor=250, progress={"total": 1000, "done": 250, "seconds": 100}
+    )
+    url = f"/admin/classifier/importbatch/{batch.pk}/"
+    page = as_staff.get(f"{url}change/")
+    told = " ".join(page.content.decode().split())
+    assert 'value="0.2500"' in told and "250 of 1,000 pictures, at this pace 5 min left" in told
+    assert "Cancel this import" in told and "5 min left" in as_staff.get(url[: -len(f"{batch.pk}/")]).content.decode()
+    assert as_staff.get(f"{url}status/", {"seen": page.context["seen"]}).status_code == 204
+    ImportBatch.objects.update(cursor=1000, state="done", complaints=["x.jpg: damaged"])
+    page = as_staff.get(f"{url}status/", {"seen": page.context["seen"]}).content.decode()
+    assert "hx-get" not in page and "x.jpg: damaged" in page and "left;" not in page
+
+
+def test_an_import_counts_the_seconds_it_worked(staff):
+    batch = imports.start(staff, "CC0", archive=ContentFile(packed({"REAL/x/1.jpg": jpeg(1)}), "x.zip"))
+    imports.step()
+    batch.refresh_from_db()
+    assert batch.progress["seconds"] > 0 and batch.share_done == 1 and batch.seconds_left is None

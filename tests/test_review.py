@@ -145,3 +145,31 @@ def test_only_those_who_may_change_images_review(five, sign_in, as_alice):
 
 def test_the_list_leads_to_the_queue(as_staff):
     assert reverse("admin:classifier_image_review") in as_staff.get("/admin/classifier/image/").content.decode()
+
+
+def test_undo_returns_to_the_picture_taken_back_not_to_the_one_before_the_person(five, as_staff):
+    as_staff.get(URL)
+    as_staff.post(URL, {"image": five[2].pk, "act": "FAKE"}, follow=True)  # five[3], of a higher number, is before them
+    page = as_staff.post(URL, {"act": "undo"}, follow=True)
+    assert page.context["image"] == five[2] and "here it is again" in page.content.decode()
+    page = as_staff.post(URL, {"image": five[2].pk, "act": "REAL"}, follow=True)
+    assert page.context["image"] == five[3], "then the one that was before them comes again"
+
+
+def test_undo_returns_to_a_picture_that_was_skipped_before_and_to_one_that_others_have_settled(five, as_staff, staff):
+    as_staff.get(URL)
+    as_staff.post(URL, {"image": five[2].pk, "act": "skip"}, follow=True)
+    as_staff.post(f"/admin/classifier/image/relabel/?ids={five[2].pk}", {"label": "REAL", "reason": "sure"})
+    for name in ("second", "third"):
+        other = person(name, is_staff=True, is_superuser=True)
+        ground_truth.label_images(Image.objects.filter(pk=five[2].pk), other, GroundTruth.REAL, "sure")
+    ground_truth.label_images(Image.objects.filter(pk=five[1].pk), staff, GroundTruth.FAKE, "sure")
+    assert as_staff.post(URL, {"act": "undo"}, follow=True).context["image"] == five[1]
+    as_staff.post(URL, {"image": five[1].pk, "act": "skip"}, follow=True)
+    assert queue.take_back(staff) is None, "others have said something about the image since"
+
+
+def test_the_buttons_are_told_apart_by_colour_and_word(five, as_staff):
+    page = as_staff.get(URL).content.decode()
+    for kind, word in (("real", "Real photograph"), ("fake", "AI-generated"), ("unusable", "Not usable")):
+        assert f'class="button {kind}"' in page and word in page

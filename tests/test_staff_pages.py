@@ -100,3 +100,17 @@ def test_the_status_page_says_what_is_wrong_and_what_to_do(sign_in, alice, redis
     assert "Somebody should look at this" in page and "Uploads are stored, but none is judged" in page
     assert "redis.internal" not in page and "It is damaged." in page
     assert image.name not in page and "/admin/classifier/image/" not in page, "operators see no images"
+
+
+def test_a_long_training_run_is_asked_about_once_more(as_staff, detector, wakeups):
+    dataset = DatasetVersion.objects.create(number=1, digest="d", summary={})
+    url = "/admin/classifier/trainingrun/add/"
+    chosen = {"name": "long", "dataset": dataset.pk, "architecture": "cnn32", "start": "scratch", "epochs": 40,
+              "minutes": 60, "seed": 0}  # fmt: skip
+    page = as_staff.post(url, chosen)
+    told = page.content.decode()
+    assert "Train for up to 60 minutes?" in told and 'name="sure"' in told and not TrainingRun.objects.exists()
+    assert "name=long" in told and "csrf" not in told.split("?name=long")[1].split('"')[0]
+    assert as_staff.post(url, {**chosen, "sure": "yes"}).status_code == 302
+    assert TrainingRun.objects.get().name == "long"
+    assert as_staff.post(url, {**chosen, "name": "short", "minutes": 5}).status_code == 302

@@ -14,8 +14,9 @@ from django.utils.safestring import SafeString
 from classifier.accounts import trail
 from classifier.admin.lists import Quick
 from classifier.detector.errors import DatasetError
+from classifier.forms.asking import one_line
 from classifier.learning import versions
-from classifier.models import Act, DatasetVersion
+from classifier.models import Act, DatasetVersion, ImportBatch
 
 
 def _classes(counts: dict[str, int]) -> str:
@@ -26,6 +27,11 @@ def _table(table: tuple[str, list[tuple[str, Any]]]) -> tuple[SafeString | str]:
     title, rows = table
     cells = format_html_join("", "<tr><th scope='row'>{}</th><td>{}</td></tr>", rows)
     return (format_html("<table><caption>{}</caption>{}</table>", title, cells) if rows else "",)
+
+
+def _unfinished(batch: ImportBatch) -> str:
+    done, total = batch.cursor, batch.progress.get("total", 0)
+    return f"{batch} is at {done:,} of {total:,} pictures; what it has not brought yet would be missing."
 
 
 @admin.register(DatasetVersion)
@@ -84,6 +90,11 @@ class DatasetVersionAdmin(Quick):
             return str(error)
         return ", ".join(f"{count} {what}" for what, count in found.items())
 
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        unfinished = ImportBatch.objects.open().first()
+        extra = {"unfinished": unfinished, "warning": _unfinished(unfinished) if unfinished else ""}
+        return super().changelist_view(request, extra)
+
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.freeze_view)
         return [path("freeze/", view, name="classifier_datasetversion_freeze"), *super().get_urls()]
@@ -91,8 +102,12 @@ class DatasetVersionAdmin(Quick):
     def freeze_view(self, request: HttpRequest) -> HttpResponse:
         if request.method != "POST" or not request.user.has_perm("classifier.add_datasetversion"):
             raise PermissionDenied
+        unfinished = ImportBatch.objects.open().first()
+        if unfinished and not request.POST.get("despite"):
+            messages.warning(request, f"Nothing was frozen: {_unfinished(unfinished)} Wait for it, or tick the box.")
+            return redirect(reverse("admin:classifier_datasetversion_changelist"))
         try:
-            version = versions.freeze(cast(User, request.user), request.POST.get("note", "").strip()[:300])
+            version = versions.freeze(cast(User, request.user), one_line(request.POST.get("note", ""), 300))
         except DatasetError as error:
             messages.error(request, error.sentence)
         else:

@@ -17,6 +17,7 @@ from classifier.accounts import trail
 from classifier.admin.lists import OfImages, Quick
 from classifier.admin.review import review
 from classifier.detector.labels import CLASS_NAMES
+from classifier.forms.asking import whole_numbers
 from classifier.forms.saying import RelabelForm
 from classifier.labelling import ground_truth
 from classifier.learning import gate
@@ -45,6 +46,7 @@ def _counts(images: ImageQuerySet) -> list[tuple[str, str, int]]:
 
 
 class ReadOnlyInline(admin.TabularInline):  # type: ignore[type-arg]
+    template = "admin/classifier/_rows.html"
     extra = 0
     can_delete = False
 
@@ -105,7 +107,7 @@ class ImageAdmin(OfImages, Quick):
         "contested",
         "consent",
         "state",
-        ("verdict__detector", admin.RelatedOnlyFieldListFilter),
+        "verdict__detector",  # all of them: which ones occur would take a pass over all images
     )
     list_select_related = ("owner", "verdict")
     change_list_template = "admin/classifier/image/change_list.html"
@@ -145,6 +147,11 @@ class ImageAdmin(OfImages, Quick):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Everything is read only here, so there is nothing to save."""
+        nothing = {"show_save": False, "show_save_and_continue": False}
+        return super().change_view(request, object_id, extra_context=nothing)
 
     @admin.display(description="Picture")
     def picture(self, image: Image) -> SafeString | str:
@@ -220,7 +227,7 @@ class ImageAdmin(OfImages, Quick):
         if not self.has_change_permission(request):
             raise PermissionDenied
         words = (request.POST.get("ids") or request.GET.get("ids", "")).split(",")
-        ids = [int(word) for word in words if word.isascii() and word.isdigit()][:MOST]
+        ids = whole_numbers(words)[:MOST]
         ids = ids or [pk for pk in request.session.get("relabel", []) if isinstance(pk, int)]
         chosen = Image.objects.filter(pk__in=ids)
         images = chosen.reviewable()

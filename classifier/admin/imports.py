@@ -8,16 +8,18 @@ from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from classifier.accounts import trail
 from classifier.admin.lists import Quick
+from classifier.admin.start import left
 from classifier.detector.errors import DatasetError
 from classifier.labelling import imports
 from classifier.models import Act, ImportBatch
+from classifier.views.access import NOTHING_CHANGED
 
 
 class ImportForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -53,7 +55,7 @@ class ImportForm(forms.ModelForm):  # type: ignore[type-arg]
 class ImportBatchAdmin(Quick):
     form = ImportForm
     list_display = (
-        "pk",
+        "__str__",
         "owner",
         "source",
         "license",
@@ -66,13 +68,6 @@ class ImportBatchAdmin(Quick):
     )
     list_select_related = ("owner",)
     change_form_template = "admin/classifier/importbatch/change_form.html"
-    readonly_fields = (
-        "state", "error", "share", "added", "duplicates", "left_out", "list_of_complaints", "owner", "folder",
-        "created_at", "finished_at",
-    )  # fmt: skip
-
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        return list(ImportForm.Meta.fields) if obj is None else ["source", "license", *self.readonly_fields]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -81,20 +76,24 @@ class ImportBatchAdmin(Quick):
         return False
 
     @admin.display(description="Progress")
-    def share(self, batch: ImportBatch) -> str:
-        return f"{batch.cursor:,} of {batch.progress.get('total', 0):,}"
+    def share(self, batch: ImportBatch) -> SafeString | str:
+        counted = f"{batch.cursor:,} of {batch.progress.get('total', 0):,}"
+        if not batch.is_open:
+            return counted
+        return format_html(
+            '<progress max="1" value="{}" aria-label="Imported"></progress><br>{}{}',
+            f"{batch.share_done or 0:.4f}",
+            counted,
+            left(batch),
+        )
 
     @admin.display(description="Left out")
     def left_out(self, batch: ImportBatch) -> int:
         return len(batch.complaints)
 
-    @admin.display(description="What was left out, and why")
-    def list_of_complaints(self, batch: ImportBatch) -> SafeString | str:
-        if not batch.complaints:
-            return "Nothing."
-        return format_html(
-            "<ul class='plain'>{}</ul>", format_html_join("", "<li>{}</li>", ((c,) for c in batch.complaints))
-        )
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        batch = self.get_object(request, object_id)
+        return super().change_view(request, object_id, extra_context=_page(batch) if batch else {})
 
     def save_model(self, request: HttpRequest, obj: ImportBatch, form: Any, change: bool) -> None:
         by = cast(User, request.user)
@@ -107,8 +106,21 @@ class ImportBatchAdmin(Quick):
         return redirect(reverse("admin:classifier_importbatch_change", args=[obj.pk]))
 
     def get_urls(self) -> list[URLPattern]:
-        cancel = self.admin_site.admin_view(self.cancel_view)
-        return [path("<int:pk>/cancel/", cancel, name="classifier_importbatch_cancel"), *super().get_urls()]
+        wrap = self.admin_site.admin_view
+        return [
+            path("<int:pk>/status/", wrap(self.status_view), name="classifier_importbatch_status"),
+            path("<int:pk>/cancel/", wrap(self.cancel_view), name="classifier_importbatch_cancel"),
+            *super().get_urls(),
+        ]
+
+    def status_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The polled part of the page; nothing when nothing has changed."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        context = _page(get_object_or_404(ImportBatch, pk=pk))
+        if request.GET.get("seen") == context["seen"]:
+            return HttpResponse(status=NOTHING_CHANGED)
+        return render(request, "admin/classifier/importbatch/_status.html", context)
 
     def cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         if request.method != "POST" or not request.user.has_perm("classifier.add_importbatch"):
@@ -118,3 +130,7 @@ class ImportBatchAdmin(Quick):
         trail.did(request, Act.CANCELLED if cancelled else Act.TRIED, batch.pk)
         messages.info(request, "Cancelled; what was imported stays." if cancelled else "It had ended already.")
         return redirect(reverse("admin:classifier_importbatch_change", args=[pk]))
+
+
+def _page(batch: ImportBatch) -> dict[str, Any]:
+    return {"batch": batch, "seen": f"{batch.state}-{batch.cursor}"}

@@ -1,6 +1,7 @@
 """Training runs: asked for here, done by the training worker, watched live."""
 
 from typing import Any, cast
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
@@ -16,6 +17,9 @@ from classifier.detector.errors import DetectorError
 from classifier.learning import runs
 from classifier.models import Act, DatasetVersion, Measurement, TrainingRun
 from classifier.views.access import NOTHING_CHANGED
+
+LONG = 30
+"""Minutes from which on a run is asked about once more."""
 
 
 class RunForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -55,6 +59,18 @@ class TrainingRunAdmin(Quick):
         number = TrainingRun.objects.count() + 1
         suggested = {"dataset": newest.pk, "name": f"run-{number}-dataset-{newest.number}"} if newest else {}
         return {**suggested, **{key: str(value) for key, value in request.GET.items()}}
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """A long run is asked about once more before it starts."""
+        if request.method == "POST" and "sure" not in request.POST and self.has_add_permission(request):
+            form = RunForm(request.POST)
+            if form.is_valid() and form.cleaned_data["minutes"] >= LONG:
+                context = {**self.admin_site.each_context(request), "opts": self.model._meta, "run": form.instance}
+                context |= {"title": f"Train for up to {form.cleaned_data['minutes']:g} minutes?", "form": form}
+                context["settings"] = urlencode({name: request.POST.get(name, "") for name in RunForm.Meta.fields})
+                context["ahead"] = TrainingRun.objects.open().count()
+                return render(request, "admin/classifier/trainingrun/sure.html", context)
+        return super().add_view(request, form_url, extra_context)
 
     def save_model(self, request: HttpRequest, obj: TrainingRun, form: Any, change: bool) -> None:
         runs.start_training(obj, cast(User, request.user))

@@ -6,8 +6,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, Subquery, Value
-from django.db.models.functions import Abs, Least
+from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, Subquery
 from django.utils import timezone
 
 from classifier.intake import neighbours
@@ -34,7 +33,9 @@ def waiting(by: User, skipped: Sequence[int] = ()) -> ImageQuerySet:
     labelled against the verdict by at most one other person. Without those that were skipped."""
     free = Q(reviewed_until=None) | Q(reviewed_until__lt=timezone.now()) | Q(reviewer=by)
     images = Image.objects.reviewable().filter(free, state=State.DONE).exclude(pk__in=skipped)
-    return images.filter(Q(label="", contested=False) | Q(~_has_opinion(by), _second_look() | Q(contested=True)))
+    held = Q(reviewer=by, reviewed_until__gt=timezone.now())
+    open_to_them = _second_look() | Q(contested=True) | held  # held: such as one whose label they took back
+    return images.filter(Q(label="", contested=False) | Q(~_has_opinion(by), open_to_them))
 
 
 def _has_opinion(by: User) -> Exists:
@@ -76,7 +77,8 @@ def following(by: User, skipped: Sequence[int]) -> Image | None:
 
 
 def _choose(images: ImageQuerySet, by: User, chance: float) -> Image | None:
-    if mine := images.filter(reviewer=by, reviewed_until__gt=timezone.now()).first():
+    held = images.filter(reviewer=by, reviewed_until__gt=timezone.now()).order_by("-reviewed_until")
+    if mine := held.first():
         return mine
     if chance < settings.AUDIT_SHARE and (drawn := _drawn(images.filter(label="", contested=False), chance)):
         return drawn
@@ -112,13 +114,18 @@ def _disagreeing(images: ImageQuerySet) -> Image | None:
 
 
 def _uncertain(images: ImageQuerySet) -> Image | None:
-    """Nearest to a threshold."""
+    """Nearest to a threshold: the next one above and the next one below each, which an index finds."""
     active = Detector.objects.active()
     if active is None:
         return None
-    card = active.card
-    low, high = (Abs(F("score") - Value(card[name])) for name in ("fake_below", "real_above"))
-    return images.filter(label="").exclude(score=None).order_by(Least(low, high), "pk").first()
+    thresholds = [float(active.card[name]) for name in ("fake_below", "real_above")]
+    unlabelled, nearest = images.filter(label=""), []
+    for threshold in thresholds:
+        nearest.append(unlabelled.filter(score__gte=threshold).order_by("score", "pk").first())
+        nearest.append(unlabelled.filter(score__lt=threshold).order_by("-score", "pk").first())
+    found = [image for image in nearest if image and image.score is not None]
+    gaps = {image: min(abs((image.score or 0) - threshold) for threshold in thresholds) for image in found}
+    return min(found, key=lambda image: (gaps[image], image.pk), default=None)
 
 
 KINDS = {"contested": _contested, "disputed": _disputed, "disagreeing": _disagreeing, "uncertain": _uncertain}

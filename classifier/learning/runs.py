@@ -1,6 +1,7 @@
 """Training runs as staff ask for them: started, cancelled, and refused where there is nothing new to learn."""
 
 from typing import TypedDict
+from urllib.parse import urlencode
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -74,14 +75,18 @@ def ask_for_measurement(detector: Detector, dataset: DatasetVersion, by: User | 
     return row
 
 
+SETTINGS = ("dataset_id", "architecture", "start", "epochs", "minutes", "seed")
+
+
 class Status(TypedDict):
     """What the polled page shows. share: of the phase, None where it can't be told. seen: changes whenever there is
-    something new."""
+    something new. again: the form's address with the same settings."""
 
     run: TrainingRun
     phase: str
     share: float | None
     seen: str
+    again: str
 
 
 def status_of(run: TrainingRun) -> Status:
@@ -90,5 +95,6 @@ def status_of(run: TrainingRun) -> Status:
         "run": run,
         "phase": phase,
         "share": run.share_done,
+        "again": urlencode({name.removesuffix("_id"): getattr(run, name) for name in SETTINGS}),
         "seen": f"{run.state}-{len(run.history)}-{phase}-{run.progress.get('done', 0)}",
     }

@@ -111,6 +111,10 @@ class Progress:
     stopped_early: bool
 
     @property
+    def left(self) -> str:
+        return time_left.in_words(self.seconds or 0)
+
+    @property
     def seen(self) -> str:
         """Changes whenever the page would."""
         counts = self.tally

@@ -32,7 +32,7 @@ from classifier.intake.quotas import OverQuota
 from classifier.models import Batch, BatchShare, Image
 from classifier.results import batch_pdf, batch_report, sharing
 from classifier.views.access import NOTHING_CHANGED, member_or_reload, stored_file, unlisted
-from classifier.views.doorway import FORM_BYTES, counts_as_upload, may_bring
+from classifier.views.doorway import FORM_BYTES, STRANGERS_BYTES, counts_as_upload, may_bring
 
 CREATED, CONFLICT, BAD, GONE = 201, 409, 400, 410
 LISTED = 30
@@ -74,7 +74,11 @@ def batch_start(request: HttpRequest) -> JsonResponse:
     return JsonResponse(addresses, status=CREATED)
 
 
-@may_bring(lambda request: FORM_BYTES + 1e6 * settings.MAX_BATCH_MB if request.user.is_authenticated else 0)
+def _bytes_of_a_zip(request: HttpRequest) -> float:
+    return FORM_BYTES + 1e6 * settings.MAX_BATCH_MB if request.user.is_authenticated else STRANGERS_BYTES
+
+
+@may_bring(_bytes_of_a_zip)
 @counts_as_upload
 @login_required
 @require_POST

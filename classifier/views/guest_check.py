@@ -9,6 +9,7 @@ from django.views.decorators.http import require_http_methods
 from classifier.forms.uploading import GuestForm
 from classifier.intake import guests
 from classifier.models import Image
+from classifier.results import examples
 from classifier.views.access import guest_of
 from classifier.views.doorway import FORM_BYTES, STRANGERS_BYTES, from_script, go, may_bring
 
@@ -57,4 +58,5 @@ def _accept(request: HttpRequest, form: GuestForm) -> Image:
 def _refuse(request: HttpRequest, sentences: list[str]) -> HttpResponse:
     if from_script(request):
         return JsonResponse({"errors": sentences})
-    return render(request, "landing.html", {"form": GuestForm(), "sentences": sentences})
+    context = {"form": GuestForm(), "sentences": sentences, "examples": examples.all_of_them()}
+    return render(request, "landing.html", context)

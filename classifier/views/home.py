@@ -15,6 +15,7 @@ from classifier.forms.uploading import CheckedArchive, Chosen, GuestForm, Upload
 from classifier.intake import batching, quotas, submitting
 from classifier.intake.quotas import OverQuota
 from classifier.models import Batch, Image
+from classifier.results import examples
 from classifier.views.doorway import SIGNED_OUT, counts_as_upload, from_script, go
 
 NEWS_DAYS = 14
@@ -28,7 +29,8 @@ def home(request: HttpRequest) -> HttpResponse:
         if request.method == "POST":
             messages.error(request, SIGNED_OUT)
             return go(request, resolve_url("account_login"))
-        return render(request, "landing.html", {"form": GuestForm() if settings.GUEST_CHECKS else None})
+        guests_form = GuestForm() if settings.GUEST_CHECKS else None
+        return render(request, "landing.html", {"form": guests_form, "examples": examples.all_of_them()})
     form = UploadForm()
     if request.method == "POST":
         try:

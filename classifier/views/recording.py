@@ -37,7 +37,8 @@ PAGES: dict[str, tuple[Act | None, Act | None]] = {
 SILENT = {"start", "status", "index", "login", "logout", "jsi18n", "app_list", "view_on_site", "password_change",
           "password_change_done"}  # fmt: skip
 """Pages that show no row of anybody's. The page Status must open, too, when nothing can be written."""
-PARTS = {"image_status", "image_card", "image_heat_toggle", "image_thumbnail", "image_display", "image_heat"}
+PARTS = {"image_status", "image_card", "image_heat_toggle", "image_thumbnail", "image_display", "image_screen",
+         "image_heat"}  # fmt: skip
 """What a page that was recorded already asks for again."""
 UNRECORDED = "What you asked for could not be recorded, so it is not shown. Try again in a moment."
 
@@ -61,7 +62,7 @@ def staff(get_response: Next) -> Next:
 
 def _record(request: HttpRequest, response: HttpResponseBase) -> None:
     name = (request.resolver_match.url_name or "") if request.resolver_match else ""
-    if request.path.startswith("/admin/"):
+    if request.path_info.startswith("/admin/"):
         if name and name not in SILENT and getattr(request.user, "is_staff", False):
             _record_page(request, response, name)
     elif (shown := trail.note_of(request).images) and response.status_code == 200:

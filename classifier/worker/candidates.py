@@ -127,9 +127,9 @@ def carry_subject(folder: Path, card: bundle.Card) -> bundle.Card:
     photograph holds for it, too."""
     shipped = detectors.shipped_folder("thorough")
     other = bundle.read_card(shipped)
-    if card.encoder and not card.subject and other.subject and card.encoder == other.encoder:
-        return bundle.revise(folder, subject=subject.write(folder, subject.read(shipped, other.subject)))
-    return card
+    if not card.encoder or card.subject or not other.subject or card.encoder != other.encoder:
+        return card
+    return bundle.revise(folder, subject=subject.write(folder, subject.read(shipped, other.subject)))
 
 
 def write_report(report: Report, title: str, folder: Path) -> None:

@@ -49,7 +49,7 @@
     status.textContent = files.length > most
       ? `${count} files chosen; at most ${most.toLocaleString("en")} make a batch. Remove some.`
       : files.length ? `${count} ${word} chosen.` : "";
-    button.value = files.length ? `Check ${count} ${word}` : "Check images";
+    button.value = most === 1 ? "Check the picture" : files.length ? `Check ${count} ${word}` : "Check images";
     if (nameField) nameField.hidden = files.length < 2 && !files.some(isZip);
   }
 

@@ -41,6 +41,11 @@ def test_staff_label_by_keyboard_alone(browser, stack, record_property):
     assert page.locator(".review-picture img").count() == 1
     page.set_viewport_size({"width": 360, "height": 740})
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    in_reach = "keys => keys.getBoundingClientRect().bottom <= window.innerHeight + 1"
+    assert page.locator(".keys").evaluate(in_reach), "the answers are in the thumb's reach without scrolling"
+    buttons = page.locator(".keys .button")
+    colours = buttons.evaluate_all("all => all.map(one => getComputedStyle(one).backgroundColor)")
+    assert len(set(colours[:3])) == 3 and colours[3] not in colours[:3]
     page.screenshot(path=str(stack.folder / "review.png"))
     context.close()
     assert not complaints

@@ -5,7 +5,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from classifier.accounts import trail
 from classifier.detector.errors import DatasetError
 from classifier.learning import versions
-from classifier.models import Act
+from classifier.models import Act, ImportBatch
 
 
 class Command(BaseCommand):
@@ -18,6 +18,8 @@ class Command(BaseCommand):
         parser.add_argument("--note", default="")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if unfinished := ImportBatch.objects.open().first():
+            self.stderr.write(f"warning: {unfinished} is not done; what it has not brought yet is missing")
         try:
             version = versions.freeze(None, options["note"])
         except DatasetError as error:
