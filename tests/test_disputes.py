@@ -124,7 +124,7 @@ def test_a_dispute_allows_a_look_and_no_training_unless_the_owner_says_so(classi
     assert "because you disputed its verdict. It is not used" in page and "Use it for training, too" in page
     images = Image.objects.filter(pk=classified.pk)
     assert ground_truth.label_images(images, staff, GroundTruth.REAL, "seen") == 1, "the answer needs a label"
-    assert "It trains nothing" in text_of(as_alice.get(classified.get_absolute_url()))
+    assert "It is not used for training" in text_of(as_alice.get(classified.get_absolute_url()))
     assert gate.add_cases(images, staff) == 0
     as_alice.post(reverse("image_dispute_withdraw", args=[classified.uuid]))
     assert not Image.objects.reviewable().exists(), "the look ends with the dispute"
@@ -249,7 +249,9 @@ def test_a_link_that_ended_shows_nothing(declared, as_alice, ended, django_captu
         assert Client().get(reverse(name, args=[token])).status_code == 404
     response = Client().get(reverse("shared", args=[token]))
     assert response.status_code == (410 if ended in ("expired", "revoked") else 404)
-    assert ("The person who shared this report revoked the link" in text_of(response)) == (response.status_code == 410)
+    assert ("The person who shared this report has revoked the link" in text_of(response)) == (
+        response.status_code == 410
+    )
     assert declared.name not in text_of(response)
 
 

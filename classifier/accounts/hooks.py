@@ -45,7 +45,7 @@ class Message(TypedDict):
 
     type: str
     timestamp: str
-    data: dict[str, Any]
+    data: dict[str, object]
 
 
 def create(owner: User, url: str, events: Sequence[Event]) -> Webhook:
@@ -114,7 +114,7 @@ def _send(rows: list[Delivery]) -> None:
         wakeups.wake_hooks()
 
 
-def _message(event: str, data: dict[str, Any]) -> dict[str, Any]:
+def _message(event: str, data: dict[str, object]) -> dict[str, object]:
     return {**Message(type=event, timestamp=timezone.now().isoformat(), data=data)}
 
 

@@ -132,5 +132,5 @@ class ImportBatchAdmin(Quick):
         return redirect(reverse("admin:classifier_importbatch_change", args=[pk]))
 
 
-def _page(batch: ImportBatch) -> dict[str, Any]:
+def _page(batch: ImportBatch) -> dict[str, object]:
     return {"batch": batch, "seen": f"{batch.state}-{batch.cursor}"}

@@ -52,12 +52,7 @@ def start_unpacking(owner: User, name: str, consent: bool, archive: "File[bytes]
         raise OverQuota(sentence, code="quota")
     batch = Batch(owner=owner, by=owner, name=name, consent=consent, expected=expected)
     archive.seek(0)
-    batch.archive.save("batch.zip", archive, save=False)
-    try:
-        batch.save()
-    except BaseException:
-        batch.archive.delete(save=False)
-        raise
+    batch.save_with_file(batch.archive, "batch.zip", archive)
     wakeups.wake_workers()
     return batch
 

@@ -21,12 +21,7 @@ def begin(by: User, checked: CheckedFile) -> Inspection | None:
     if Inspection.objects.open().count() >= MOST:
         return None
     inspection = Inspection(by=by)
-    inspection.file.save("picture", checked.file, save=False)
-    try:
-        inspection.save()
-    except BaseException:
-        inspection.file.delete(save=False)
-        raise
+    inspection.save_with_file(inspection.file, "picture", checked.file)
     wakeups.wake_workers()
     return inspection
 

@@ -4,7 +4,9 @@ import uuid
 from typing import Any, Self, TypedDict
 
 from django.conf import settings
+from django.core.files.base import File
 from django.db import models
+from django.db.models.fields.files import FieldFile
 from django.utils import timezone
 
 from classifier.models.choices import JobState
@@ -71,6 +73,15 @@ class Job(Work):
         done, total = (self.progress.get(key) or 0 for key in ("done", "total"))
         seconds = self.progress.get("seconds")
         return seconds / done * max(0, total - done) if done and seconds is not None and self.is_open else None
+
+    def save_with_file(self, stored: FieldFile, name: str, content: "File[bytes]") -> None:
+        """Store a new row and its file; where the row can't be written, the file goes again."""
+        stored.save(name, content, save=False)
+        try:
+            self.save()
+        except BaseException:
+            stored.delete(save=False)
+            raise
 
     def finish(self, state: JobState, **values: Any) -> bool:
         return self.update_mine(**values, state=state, finished_at=timezone.now())

@@ -9,7 +9,7 @@ import io
 import json
 import tarfile
 from collections.abc import Callable, Iterator
-from typing import IO, Any
+from typing import IO, Any, TypedDict
 
 from django.core.files.storage import Storage, default_storage
 from django.db import connection, models, transaction
@@ -66,7 +66,27 @@ class Hashing(io.RawIOBase):
         return data
 
 
-def write(out: IO[bytes], tell: Told = lambda sentence: None) -> dict[str, Any]:
+class Head(TypedDict):
+    """What a backup begins with. migrations: those that were applied. columns: by table."""
+
+    format: int
+    made_at: str
+    database: str
+    migrations: list[str]
+    columns: dict[str, list[str]]
+    media_root: str
+
+
+class End(TypedDict):
+    """What a backup ends with. rows: how many, by table. missing: files that were gone. sha256: of all before it."""
+
+    rows: dict[str, int]
+    files: int
+    missing: list[str]
+    sha256: str
+
+
+def write(out: IO[bytes], tell: Told = lambda sentence: None) -> End:
     """Write the backup; returns its end, with the number of rows by table and of files. Files of images that are
     deleted while it is written are named in it as missing."""
     archive = Archive(out)
@@ -76,20 +96,20 @@ def write(out: IO[bytes], tell: Told = lambda sentence: None) -> dict[str, Any]:
         for model in plain_rows.tables():
             rows[model._meta.label_lower] = _add_rows(archive, model)
         tell(f"{sum(rows.values()):,} rows written")
-        files, missing = 0, []
+        files, missing = 0, list[str]()
         for storage, name in stored_files():
             if _add_file(archive, storage, name):
                 files += 1
             else:
                 missing.append(name)
-    end = {"rows": rows, "files": files, "missing": missing, "sha256": archive.digest.hexdigest()}
+    end: End = {"rows": rows, "files": files, "missing": missing, "sha256": archive.digest.hexdigest()}
     archive.add_bytes(END, json.dumps(end, indent=1).encode())
     archive.close()
     tell(f"{files:,} files written" + (f", {len(missing):,} were gone already" if missing else ""))
     return end
 
 
-def _head() -> dict[str, Any]:
+def _head() -> Head:
     return {
         "format": FORMAT,
         "made_at": timezone.now().isoformat(),

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, cast
 
 from django.apps import apps
 from django.core.files.base import File
@@ -17,7 +17,7 @@ from django.db import models, transaction
 
 from classifier.models import Image
 from classifier.operations import plain_rows
-from classifier.operations.backing_up import END, FORMAT, HEAD, Hashing, Told, media_root, migrations_applied
+from classifier.operations.backing_up import END, FORMAT, HEAD, End, Hashing, Head, Told, media_root, migrations_applied
 
 SMALL = 8_000_000
 """Bytes up to which a file is kept in memory on its way."""
@@ -27,7 +27,7 @@ class RestoreError(Exception):
     """Says what was expected, what was found and what to do."""
 
 
-def check(source: IO[bytes], tell: Told = lambda sentence: None) -> dict[str, Any]:
+def check(source: IO[bytes], tell: Told = lambda sentence: None) -> End:
     """Read a backup through, storing nothing. Returns its end. Raises RestoreError."""
     reader = Reader(source)
     for _, content in reader.members():
@@ -37,7 +37,7 @@ def check(source: IO[bytes], tell: Told = lambda sentence: None) -> dict[str, An
     return reader.end
 
 
-def restore(source: IO[bytes], tell: Told = lambda sentence: None) -> dict[str, Any]:
+def restore(source: IO[bytes], tell: Told = lambda sentence: None) -> End:
     """Returns the backup's end. Raises RestoreError; nothing is changed then."""
     if occupied := plain_rows.occupied():
         raise RestoreError(
@@ -57,8 +57,8 @@ class Reader:
     def __init__(self, source: IO[bytes]) -> None:
         self.source = source
         self.digest = hashlib.sha256()
-        self.head: dict[str, Any] = {}
-        self.end: dict[str, Any] = {}
+        self.head: Head = cast(Head, {})
+        self.end: End = cast(End, {})
 
     def members(self) -> Iterator[tuple[str, Hashing]]:
         """Name and content, each to be read before the next one. Raises RestoreError when it is no complete backup."""
@@ -116,7 +116,7 @@ class StoredNames:
                 default_storage.delete(json.loads(line))
 
 
-def _fill(reader: Reader, stored: StoredNames, tell: Told) -> dict[str, Any]:
+def _fill(reader: Reader, stored: StoredNames, tell: Told) -> End:
     loader = plain_rows.Loader()
     rows: dict[str, int] = {}
     files = 0
@@ -137,7 +137,7 @@ def _fill(reader: Reader, stored: StoredNames, tell: Told) -> dict[str, Any]:
     return reader.end
 
 
-def _require_same_tables(head: dict[str, Any]) -> None:
+def _require_same_tables(head: Head) -> None:
     theirs, ours = set(head["migrations"]), set(migrations_applied())
     if theirs == ours:
         return

@@ -7,7 +7,7 @@ written again, so that nothing of them but the picture is left.
 import base64
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -58,7 +58,7 @@ def pictures_of(data: bytes, form: str) -> list[str]:
         return []
 
 
-def _picture(reader: Any, ingredient: dict[str, Any]) -> str:
+def _picture(reader: Any, ingredient: Mapping[str, Any]) -> str:
     import c2pa
 
     where = (ingredient.get("thumbnail") or {}).get("identifier")

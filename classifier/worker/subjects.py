@@ -9,7 +9,7 @@ from classifier.detector.data.drawings import drawing
 from classifier.detector.data.manifest import PHOTO, Row
 from classifier.detector.errors import DatasetError, DetectorError
 from classifier.detector.serving import bundle, subject
-from classifier.detector.stats.measured import SubjectFigures
+from classifier.detector.stats.measured import Report, SubjectFigures
 from classifier.detector.training import linear, subject_head
 from classifier.detector.training.pace import Step
 from classifier.models import Detector
@@ -32,6 +32,6 @@ def fit_subject(detector: Detector, rows: Sequence[Row], on_image: Step | None =
     drawn = loaded.see([loaded.views(drawing(seed)) for seed in range(DRAWINGS)])
     head, figures = subject_head.fit(features[:, 0], rows, drawn.astype(np.float16))
     with bundles.open_for_change(detector) as folder:
-        report = loaded.card.report | {"subject": figures}
+        report: Report = {**loaded.card.report, "subject": figures}
         publish(folder, bundle.revise(folder, subject=subject.write(folder, head), report=report))
     return figures

@@ -38,7 +38,7 @@ def markdown(card: Card) -> str:
         "",
         f"Fitted on {images['train']:,} images of {len(sources['train'])} sources ({', '.join(sources['train'])}); "
         f"dataset digest `{training['dataset_digest'][:16]}`. Both classes go through one path: orientation, crop or "
-        "scaling, JPEG re-encoding. Near-duplicates never stand on both sides of a split.",
+        "scaling, JPEG re-encoding. Near-duplicates are never on both sides of a split.",
         "",
         "## Figures",
         "",
