@@ -281,8 +281,7 @@ def test_another_machine_fetches_a_trained_detector_once(s3, tiny, tiny_bundle, 
     gets = [path for method, path in s3.requests if method == "GET" and path.endswith(".zip")]
     assert len(gets) == 1
     before = bundles.folder_of(trained).name
-    with bundles.open_for_change(trained) as folder:
-        detectors.revise(folder, fake_below=0.1)
+    detectors.revise(trained, fake_below=0.1)
     assert loop.load(detectors.active()).card.fake_below == 0.1, "a changed card is noticed"
     assert bundles.folder_of(detectors.active()).name != before
     assert Promotion.objects.first().detector == trained

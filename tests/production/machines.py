@@ -21,6 +21,7 @@ from typing import Any
 import psutil
 import requests
 
+from aidetect.team import _die_with_parent
 from tests import object_store
 from tests.stack import Helper, free_port, wait_for
 from tests.test_deployment import SERVICES, TEMPLATE, web_command
@@ -59,7 +60,7 @@ class Program:
 
     def start(self):
         self.starts, self.died = self.starts + 1, None
-        options = {"cwd": ROOT, "env": self.site.environment, **self.options}
+        options = {"cwd": ROOT, "env": self.site.environment, "preexec_fn": _die_with_parent, **self.options}
         self.process = subprocess.Popen(
             self.command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, start_new_session=True, **options
         )
