@@ -160,11 +160,12 @@ TABLE = {
     "invitation/<str:token>/": (EVERYBODY, NOT_ALLOWED),
     "admin/status/": (PERMITTED, PERMITTED),
     "check/": (STRANGERS_HOME, VISITORS),
+    "images/<uuid:uuid>/ingredients/<int:number>": ("login 404 404 404 404", MEMBERS_NOT),  # this image has none
     "images/<uuid:uuid>/screen": (SEEN, MEMBERS_NOT),
     "shared/<str:token>/screen.jpg": (EVERYBODY, NOT_ALLOWED),
     "batches/": (MEMBERS, MEMBERS_NOT),
     "batches/start/": (MEMBERS_NOT, "login 400 400 400 400"),
-    "batches/zip/": (MEMBERS_NOT, "413 400 400 400 400"),
+    "batches/zip/": (MEMBERS_NOT, "login 400 400 400 400"),
     "batches/<uuid:uuid>/": (MINE, MEMBERS_NOT),
     "batches/<uuid:uuid>/files/": (MEMBERS_NOT, "login 404 400 404 404"),
     "batches/<uuid:uuid>/status/": (MINE, MEMBERS_NOT),
