@@ -9,7 +9,7 @@ PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-deps
 # Two processes; files that share the real stack stay together in one of them (tests/conftest.py).
 PARALLEL := -n 2
 
-.PHONY: help run test test-production check lint types bench pictures lock clean
+.PHONY: help run test test-production check lint types bench pictures lock clean extension
 
 help:            ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 10
@@ -43,6 +43,11 @@ pictures: $(VENV)/installed-dev  ## make the README's picture again (ARGS="--all
 lock: $(VENV)/installed-dev  ## pin everything that requirements*.txt bring along, after a change there (ARGS="--upgrade" for newer)
 	$(VENV)/bin/$(LOCK) $(ARGS) requirements.txt -o requirements.lock
 	$(VENV)/bin/$(LOCK) $(ARGS) -c requirements.lock requirements-dev.txt -o requirements-dev.lock
+
+extension:       ## pack the browser extension into dist/, as the stores take it
+	@mkdir -p dist && rm -f dist/aidetect-extension.zip
+	@cd extension && $(PYTHON) -m zipfile -c ../dist/aidetect-extension.zip *
+	@echo "dist/aidetect-extension.zip"
 
 clean:           ## remove the virtual environment and collected files; data stays
 	rm -rf $(VENV) staticfiles

@@ -82,7 +82,11 @@ class Sweep(bootsteps.StartStopStep):  # type: ignore[misc]
                     app.send_task(task, queue=queue, expires=60)
 
     def known(self) -> dict[str, str]:
-        known = {"celery": "classifier.sweep", "training": "classifier.train_waiting"}
+        known = {
+            "celery": "classifier.sweep",
+            "training": "classifier.train_waiting",
+            "hooks": "classifier.deliver_waiting",
+        }
         return {queue: known[queue] for queue in app.amqp.queues.consume_from if queue in known}
 
     def wakeups(self) -> dict[str, str]:

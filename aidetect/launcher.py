@@ -21,6 +21,8 @@ from filelock import FileLock, Timeout
 from aidetect import env
 from aidetect.team import Team, say
 
+LIGHT = ("--pool", "threads", "--concurrency", "1")
+"""One process without children: sending webhooks is waiting for others, with time limits of its own."""
 FORGETFUL = ("--max-memory-per-child", "400000")
 """In kB: a child that has trained is replaced by a small one, so that idle training costs no TensorFlow memory."""
 
@@ -39,6 +41,7 @@ def run(port: int) -> None:
                 team.start("redis", _redis_command(), ready=settings.REDIS_SOCKET.is_socket)
             prepare()
             team.start("worker", _worker_command("worker"))
+            team.start("hooks", _worker_command("hooks", "--queues", "hooks", *LIGHT))
             team.start("trainer", _worker_command("trainer", "--queues", "training", *FORGETFUL))
             address = _address_of(host, port)
             team.start("web", _web_command(host, port), ready=lambda: _answers(f"{address}/healthz"))

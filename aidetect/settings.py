@@ -104,6 +104,7 @@ GUEST_CHECKS_PER_HOUR = env.integer("GUEST_CHECKS_PER_HOUR", 10, 1, 100_000)
 MAX_REQUEST_MB = env.number("MAX_REQUEST_MB", 500, 0.001, 1_000_000)
 UPLOADS_PER_HOUR = env.integer("UPLOADS_PER_HOUR", 0, 0, 1_000_000)
 STORAGE_MB = env.integer("STORAGE_MB", 0, 0, 1_000_000_000)
+WEBHOOK_PRIVATE = env.boolean("WEBHOOK_PRIVATE", False)
 API_PER_MINUTE = env.integer("API_PER_MINUTE", 120, 1, 100_000)
 RETENTION_DAYS = env.integer("RETENTION_DAYS", 0, 0, 36500)
 DETECTOR = env.choice("DETECTOR", "thorough", ("thorough", "quick"))
@@ -135,7 +136,10 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout": 3}
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_ROUTES = {"classifier.train_waiting": {"queue": "training"}}
+CELERY_TASK_ROUTES = {
+    "classifier.train_waiting": {"queue": "training"},
+    "classifier.deliver_waiting": {"queue": "hooks"},
+}
 CELERY_WORKER_POOL = "prefork"  # solo and thread pools ignore time limits
 CELERY_WORKER_CONCURRENCY = 1  # TensorFlow uses all cores already; scale by processes
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

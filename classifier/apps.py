@@ -18,6 +18,8 @@ class ClassifierConfig(AppConfig):
     def ready(self) -> None:
         from allauth.mfa.signals import authentication_failed
 
+        from classifier.accounts import hooks  # noqa: F401  # listens to what happens to images
+
         authentication_failed.connect(_log_failed_second_step)
         connection_created.connect(_hide_database)
         user_login_failed.connect(_log_failed_login)

@@ -32,6 +32,14 @@ def train_waiting() -> int:
     return work()
 
 
+@shared_task(name="classifier.deliver_waiting")  # type: ignore[untyped-decorator]
+def deliver_waiting() -> int:
+    """Webhooks that wait; on a queue of its own, so that a receiver that is slow holds up no verdict."""
+    from classifier.accounts import delivering
+
+    return delivering.deliver_waiting()
+
+
 @shared_task(name="classifier.sweep", time_limit=LIMIT)  # type: ignore[untyped-decorator]
 def sweep() -> int:
     """Find what was lost: rows whose worker died, rows whose wake-up never arrived; delete what is past its time. Loads
@@ -51,10 +59,11 @@ def sweep() -> int:
 
 @shared_task(name="classifier.clear_sessions", time_limit=LIMIT)  # type: ignore[untyped-decorator]
 def clear_sessions() -> None:
-    """Expired sessions, answers kept for repeated calls, and old entries of the audit log are deleted; sent once an
-    hour by the workers."""
-    from classifier.accounts import calls, trail
+    """Expired sessions, answers kept for repeated calls, old entries of the audit log and of the webhooks' log are
+    deleted; sent once an hour by the workers."""
+    from classifier.accounts import calls, hooks, trail
 
     call_command("clearsessions")
     calls.forget_old()
     trail.forget_old()
+    hooks.forget_old_deliveries()

@@ -19,6 +19,11 @@ def wake_trainer() -> None:
     _wake("classifier.train_waiting", "training waits")
 
 
+def wake_hooks() -> None:
+    """Tell whoever sends webhooks, once this transaction is committed, that something is to be sent."""
+    _wake("classifier.deliver_waiting", "webhooks wait")
+
+
 def _wake(task: str, otherwise: str) -> None:
     """A lost message costs no more than SWEEP_SECONDS."""
 

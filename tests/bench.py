@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import requests
 
+from tests.bench_api import api
 from tests.bench_curation import beside_training, curation
 from tests.pictures import jpeg
 from tests.stack import Browserless, Stack, wait_for
@@ -129,9 +130,10 @@ def main():
         (folder / "images").mkdir()
         for number in range(IMAGES):
             (folder / "images" / f"{number:04}.jpg").write_bytes(jpeg(number, 1280, 720, quality=88))
-        stack = Stack(folder, CLAIM_SECONDS="60", SWEEP_SECONDS="5").start()
+        stack = Stack(folder, CLAIM_SECONDS="60", SWEEP_SECONDS="5", API_PER_MINUTE="100000").start()
         try:
             measure(stack, str(folder / "images"))
+            api(say, stack, Browserless(stack).sign_up("former"))
             beside_training(say, stack, Browserless(stack).sign_up("patient"), upload_to_verdict)
         finally:
             stack.stop(signal.SIGTERM)

@@ -114,8 +114,12 @@ def test_every_command_exists_with_its_options(name):
 def test_the_workers_read_the_queues_that_the_launcher_starts():
     from aidetect import launcher
 
-    for name in ("worker", "trainer"):
-        extra = ("--queues", "training", *launcher.FORGETFUL) if name == "trainer" else ()
+    options = {
+        "worker": (),
+        "trainer": ("--queues", "training", *launcher.FORGETFUL),
+        "hooks": ("--queues", "hooks", *launcher.LIGHT),
+    }
+    for name, extra in options.items():
         started = launcher._worker_command(name, *extra)[2:]
         assert shlex.split(OURS[name]["command"]) == started, name
 

@@ -42,6 +42,8 @@ def unusual(folder):
         "MAX_MEGAPIXELS": "12.5",
         "SMALLEST_SIDE": "48",
         "MAX_FILES": "7",
+        "API_PER_MINUTE": "60",
+        "WEBHOOK_PRIVATE": "true",
         "MAX_REQUEST_MB": "50",
         "UPLOADS_PER_HOUR": "100",
         "STORAGE_MB": "200",

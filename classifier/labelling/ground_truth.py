@@ -8,7 +8,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from classifier.models import Claim, Dispute, DisputeState, GroundTruth, Image, ImageQuerySet, Label, LabelKind
+from classifier.accounts import hooks
+from classifier.models import Claim, Dispute, DisputeState, Event, GroundTruth, Image, ImageQuerySet, Label, LabelKind
 
 Opinions = dict[int | None, list[str]]
 """By person, oldest first; None: imported, or of accounts that are gone."""
@@ -118,5 +119,11 @@ def answer_disputes(images: ImageQuerySet, label: GroundTruth, by: User) -> None
 
 
 def close_disputes(disputes: QuerySet[Dispute], state: DisputeState, by: User | None) -> bool:
-    closed = disputes.filter(state=DisputeState.OPEN).update(state=state, closed_at=timezone.now(), closed_by=by)
+    """Answered by a person, or withdrawn by the owner, who then needs no message."""
+    with transaction.atomic():
+        waiting = list(disputes.filter(state=DisputeState.OPEN).select_related("image"))
+        mine = Dispute.objects.filter(pk__in=[dispute.pk for dispute in waiting])
+        closed = mine.update(state=state, closed_at=timezone.now(), closed_by=by)
+        if state != DisputeState.WITHDRAWN:
+            hooks.record(Event.ANSWERED, [dispute.image for dispute in waiting], dispute=state)
     return bool(closed)

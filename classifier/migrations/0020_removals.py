@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('classifier', '0019_indexes'),
+        ('classifier', '0020_reason_words'),
     ]
 
     operations = [

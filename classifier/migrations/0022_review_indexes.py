@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('classifier', '0019_indexes'),
+        ('classifier', '0021_webhooks'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -30,6 +30,7 @@ from classifier.models.jobs import Job, Progress
 from classifier.models.removals import Removal, remove_files, remove_overdue
 from classifier.models.tokens import KeyedCall, Scope, Token
 from classifier.models.training import Measurement, Promotion, RegressionCase, Rescoring, TrainingRun
+from classifier.models.webhooks import Delivery, Event, Webhook
 
 __all__ = [
     "Act",
@@ -45,10 +46,12 @@ __all__ = [
     "Comparison",
     "DatasetVersion",
     "DecidedBy",
+    "Delivery",
     "Detector",
     "DetectorQuerySet",
     "Dispute",
     "DisputeState",
+    "Event",
     "Evidence",
     "GroundTruth",
     "HashKey",
@@ -82,6 +85,7 @@ __all__ = [
     "TrainingRun",
     "Verdict",
     "Viewer",
+    "Webhook",
     "may_see_images",
     "original_path",
     "remove_files",

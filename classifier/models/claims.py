@@ -23,6 +23,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, models, transaction
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Greatest, Least
+from django.dispatch import Signal
 
 from aidetect import tally
 from classifier.models import holders
@@ -32,6 +33,8 @@ logger = logging.getLogger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
 """Seconds that a row waits after the first trouble of the machine, doubled each time, and at most."""
+gave_up = Signal()
+"""Sent by a model whose rows were tried too often; numbers: of these rows."""
 PATIENCE = (0.5, 1, 2, 4, 8)
 """Seconds between tries to give a row back to a database that is away."""
 
@@ -138,9 +141,11 @@ class WorkQuerySet(models.QuerySet[Row]):
         nobody: Values = {"claim": None, "holder": ""}
         given_up = 0
         if final := self.model.given_up():
-            given_up = lost.filter(attempts__gte=settings.MAX_ATTEMPTS).update(**final, **nobody)
+            tried = list(lost.filter(attempts__gte=settings.MAX_ATTEMPTS).values_list("pk", flat=True))
+            given_up = lost.filter(pk__in=tried).update(**final, **nobody)
             if given_up:
                 tally.add("failures:interrupted", given_up)
+                gave_up.send(self.model, numbers=tried)
         return given_up + lost.update(**{**self.model.WAITING, **nobody})
 
 

@@ -17,13 +17,14 @@ from PIL import Image as Picture
 from PIL import ImageOps
 
 from aidetect import logs, tally
+from classifier.accounts import hooks
 from classifier.detector.errors import UnreadableImage
 from classifier.detector.images.nearness import dhash
 from classifier.detector.images.preprocessing import Pixels
 from classifier.detector.serving import bundle, heat_map
 from classifier.detector.serving.judgement import Judgement, judge
 from classifier.intake import neighbours
-from classifier.models import Detector, Image, ImageQuerySet, State, Verdict, findings, remove_files
+from classifier.models import Detector, Event, Image, ImageQuerySet, State, Verdict, findings, remove_files
 from classifier.models.claims import is_trouble
 from classifier.provenance import c2pa_pictures
 from classifier.provenance.evidence import Evidence
@@ -171,7 +172,9 @@ def _result_of(image: Image, token: uuid.UUID, coming: "Future[Prepared]") -> Pr
         if is_trouble(error):
             _give_back(mine, [image], error)
         else:
-            mine.update(state=State.FAILED, claim=None, error=_why_failed(image, error))
+            with transaction.atomic():
+                if mine.update(state=State.FAILED, claim=None, error=_why_failed(image, error)):
+                    hooks.record(Event.FAILED, [Image.objects.get(pk=image.pk)])
     return None
 
 
@@ -273,6 +276,7 @@ def _conclude(
             row.state, row.claim, row.error = State.DONE, None, ""
             row.holder, row.setbacks, row.not_before = "", 0, None
             write(row, ready, detector, said)
+            hooks.record(Event.DONE, [row])
     return row, stale
 
 
@@ -288,5 +292,8 @@ def write(row: Image, ready: Prepared, detector: Detector, said: Said) -> None:
     row.verdict, row.score = current, current.score
     row.heat, row.drawable = "", True
     row.decided_by = known.decided_by
+    before = row.outcome
     row.conclude(known.outcome)
     row.save()
+    if before and row.outcome != before:
+        hooks.record(Event.CHANGED, [row])
