@@ -158,6 +158,7 @@ TABLE = {
     "compare/": (MEMBERS, MEMBERS_NOT),
     "metrics/": (EVERYBODY, NOT_ALLOWED),
     "invitation/<str:token>/": (EVERYBODY, NOT_ALLOWED),
+    "images/<uuid:uuid>/ingredients/<int:number>": ("login 404 404 404 404", MEMBERS_NOT),  # this image has none
     "images/<uuid:uuid>/screen": (SEEN, MEMBERS_NOT),
     "shared/<str:token>/screen.jpg": (EVERYBODY, NOT_ALLOWED),
     "history/tag/": (MEMBERS_NOT, MEMBERS),

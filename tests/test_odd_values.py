@@ -97,7 +97,7 @@ POSTED = {
     "/accounts/email/": ["email", "action_add", "action_send", "action_primary", "action_remove"],
 }
 STAFF_POSTED = {
-    "/admin/classifier/datasetversion/freeze/": ["note"],
+    "/admin/classifier/datasetversion/freeze/": ["note", "despite"],
     "/admin/classifier/image/review/": ["act", "image", "note", "category", "near"],
     "/admin/classifier/image/relabel/": ["ids", "label", "reason"],
     "/admin/classifier/image/": ["action", "_selected_action", "select_across", "index"],
