@@ -9,7 +9,7 @@ PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-deps
 # Two processes; files that share the real stack stay together in one of them (tests/conftest.py).
 PARALLEL := -n 2
 
-.PHONY: help run test test-production check lint types bench lock clean extension
+.PHONY: help run test test-production check lint types bench pictures lock clean extension
 
 help:            ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 10
@@ -33,8 +33,12 @@ lint: $(VENV)/installed-dev  ## ruff, the plan of the house (import-linter) and 
 types: $(VENV)/installed-dev  ## mypy --strict
 	$(PY) -m mypy
 
-bench: $(VENV)/installed-dev  ## measure speed and memory on this machine
+bench: $(VENV)/installed-dev  ## measure speed and memory on this machine (ARGS=--full for the sizes of docs/scale.md)
 	$(PY) -m tests.bench
+	$(PY) -m tests.bench_scale $(ARGS)
+
+pictures: $(VENV)/installed-dev  ## make the README's picture again (ARGS="--all test-results" for every page, to look at)
+	$(PY) -m tests.screenshots $(ARGS)
 
 lock: $(VENV)/installed-dev  ## pin everything that requirements*.txt bring along, after a change there (ARGS="--upgrade" for newer)
 	$(VENV)/bin/$(LOCK) $(ARGS) requirements.txt -o requirements.lock

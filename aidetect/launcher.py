@@ -147,7 +147,7 @@ def prepare() -> None:
     if hasattr(default_storage, "make_bucket"):
         default_storage.make_bucket()
     detectors.install_shipped()
-    email, password = env.text("ADMIN_EMAIL", "", "an e-mail address"), env.text("ADMIN_PASSWORD", "", "a password")
+    email, password = env.text("ADMIN_EMAIL", "", "an email address"), env.text("ADMIN_PASSWORD", "", "a password")
     generated = password or secrets.token_urlsafe(12)
     if account := people.ensure_staff(email or "admin@localhost", generated):
         shown = "(from ADMIN_PASSWORD)" if password else generated

@@ -64,6 +64,10 @@ CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", [], "origins such as ht
 HTTPS = env.boolean("HTTPS", False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SILENCED_SYSTEM_CHECKS = [
+    "security.W005",
+    "security.W021",
+]  # whether other hosts of the domain keep to HTTPS isn't ours
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 NO_PROXIES: list[addresses.Network] = []
 NETWORKS = "addresses or networks such as 10.0.0.0/8, separated by commas"
@@ -173,6 +177,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "classifier.views.doorway.BoundedBody",
+    "classifier.views.doorway.OddValues",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "classifier.views.doorway.keep_no_copy",
@@ -270,10 +275,10 @@ EMAIL_HOST, EMAIL_PORT = _MAIL.get("EMAIL_HOST", "localhost"), _MAIL.get("EMAIL_
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _MAIL.get("EMAIL_HOST_USER", ""), _MAIL.get("EMAIL_HOST_PASSWORD", "")
 EMAIL_TIMEOUT = 10
 EMAIL_IS_SENT = not EMAIL_BACKEND.endswith("console.EmailBackend")
-ACCOUNT_EMAIL_VERIFICATION = "mandatory" if EMAIL_IS_SENT else "none"  # who can't get an e-mail can't confirm one
+ACCOUNT_EMAIL_VERIFICATION = "mandatory" if EMAIL_IS_SENT else "none"  # who can't get an email can't confirm one
 MFA_ALLOW_UNVERIFIED_EMAIL = not EMAIL_IS_SENT
 EMAIL_USE_TLS, EMAIL_USE_SSL = _MAIL.get("EMAIL_USE_TLS", False), _MAIL.get("EMAIL_USE_SSL", False)
-DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "aidetect@localhost", "an e-mail address")
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "aidetect@localhost", "an email address")
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = env.text("TIME_ZONE", "UTC", "a time zone such as Europe/Vienna")
@@ -285,7 +290,7 @@ MESSAGE_TAGS = {message_levels.ERROR: "danger", message_levels.DEBUG: "secondary
 # --- What operators are told ------------------------------------------------------------------------------------------
 LOG_FORMAT = env.choice("LOG_FORMAT", "plain", ("plain", "json"))
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
-ERROR_MAIL = env.words("ERROR_MAIL", [], "e-mail addresses, separated by commas")
+ERROR_MAIL = env.words("ERROR_MAIL", [], "email addresses, separated by commas")
 ADMINS = [(address, address) for address in ERROR_MAIL]
 EMAIL_SUBJECT_PREFIX = "[aidetect] "
 LOGGING = logs.configuration(LOG_FORMAT, mail=bool(ADMINS))

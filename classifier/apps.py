@@ -16,8 +16,11 @@ class ClassifierConfig(AppConfig):
     verbose_name = "Images and detectors"
 
     def ready(self) -> None:
+        from allauth.mfa.signals import authentication_failed
+
         from classifier.accounts import hooks  # noqa: F401  # listens to what happens to images
 
+        authentication_failed.connect(_log_failed_second_step)
         connection_created.connect(_hide_database)
         user_login_failed.connect(_log_failed_login)
 
@@ -27,6 +30,12 @@ def _hide_database(connection: Any, **kwargs: Any) -> None:
     path = Path(str(connection.settings_dict["NAME"]))
     if connection.vendor == "sqlite" and path.is_file() and stat.S_IMODE(path.stat().st_mode) & 0o077:
         path.chmod(0o600)
+
+
+def _log_failed_second_step(user: Any, request: HttpRequest, **kwargs: Any) -> None:
+    """Somebody who knew the password gave a wrong code or key."""
+    address = request.META.get("REMOTE_ADDR", "")
+    logger.warning("failed second step as %r from %s", user.get_username(), address or "an unknown address")
 
 
 def _log_failed_login(credentials: dict[str, object], request: HttpRequest | None = None, **kwargs: Any) -> None:

@@ -4,7 +4,7 @@ from celery import shared_task
 from django.conf import settings
 from django.core.management import call_command
 
-from classifier.models import Measurement, TrainingRun, claims
+from classifier.models import Measurement, TrainingRun, claims, remove_overdue
 
 LIMIT = 300
 """Seconds after which a child is killed as stuck; its rows are released and tried again, one at a time."""
@@ -50,6 +50,7 @@ def sweep() -> int:
     from classifier.worker.loop import classify_waiting
 
     claims.release_everything()
+    remove_overdue()
     delete_expired()
     forget_old_uploads()
     delete_left_over()

@@ -36,6 +36,7 @@ urlpatterns = [
         path(f"images/<uuid:uuid>/{kind}", images.image_file, {"kind": kind}, name=f"image_{kind}")
         for kind in ("thumbnail", "display", "screen", "heat", "original")
     ),
+    path("images/<uuid:uuid>/ingredients/<int:number>", images.image_ingredient, name="image_ingredient"),
     path("images/<uuid:uuid>/report.json", reports.report_json, name="report_json"),
     path("images/<uuid:uuid>/report.pdf", reports.report_pdf, name="report_pdf"),
     path("images/<uuid:uuid>/share/", reports.image_share, name="image_share"),

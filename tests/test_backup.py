@@ -185,7 +185,8 @@ test_backup.filled(alice, staff)
 SAY = """
 import json
 from tests import test_backup
-print(json.dumps(test_backup.everything()))
+rows = test_backup.everything()  # parsed: PostgreSQL keeps the keys of JSON in an order of its own
+print(json.dumps({table: [json.loads(line) for line in lines] for table, lines in rows.items()}))
 """
 
 

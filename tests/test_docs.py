@@ -112,6 +112,17 @@ def test_pages_are_in_plain_english(name):
         assert not re.search(phrase, text), phrase
 
 
+def test_there_is_one_spelling_of_email():
+    files = [
+        *(ROOT / "classifier").rglob("*.py"),
+        *(ROOT / "aidetect").rglob("*.py"),
+        *(ROOT / "templates").rglob("*.html"),
+    ]
+    files += [ROOT / name for name in PAGES]
+    said = {path.name for path in files if re.search(r"e-mail(?! protection)", path.read_text(encoding="utf-8"), re.I)}
+    assert said == set()
+
+
 ATTRIBUTES = {"aidetect.health", "detector.networks", "detector.see", "limits.whole", "model.predict", "patch.kernel"}
 """What docstrings name with a dot and is no module's."""
 

@@ -69,3 +69,13 @@ def test_an_empty_site_has_a_page_too(as_staff, db):
     assert "No verdicts yet." in page and "Nothing of the sample is labelled yet." in page
     assert not Image.objects.exists()
     assert "Review" in as_staff.get("/admin/").content.decode()
+
+
+def test_where_counting_takes_long_the_result_is_kept_for_a_while(as_staff, classified, monkeypatch):
+    first, then = drift.lately()
+    assert drift.lately()[1] > then  # quick: counted anew each time
+    monkeypatch.setattr(drift, "LONG", -1.0)
+    kept = drift.lately()
+    monkeypatch.setattr(drift, "by_week", lambda: pytest.fail("counted again"))
+    assert drift.lately() == kept and kept[0] == first
+    assert "Counted at " in as_staff.get("/admin/drift/").content.decode()

@@ -17,10 +17,11 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, get_resolver
 
+from classifier.intake import batching
 from classifier.models import (
     Allowance,
     AuditEntry,
-    Batch,
+    BatchItem,
     DatasetVersion,
     Dispute,
     ImportBatch,
@@ -33,6 +34,7 @@ from classifier.models import (
 )
 from classifier.results import sharing
 from tests.conftest import person
+from tests.responses import body
 
 WHO = ("anonymous", "stranger", "owner", "staff", "superuser")
 """alice owns the image, bob is a stranger; staff have no permission at all, a superuser has all."""
@@ -156,6 +158,8 @@ TABLE = {
     "compare/": (MEMBERS, MEMBERS_NOT),
     "metrics/": (EVERYBODY, NOT_ALLOWED),
     "invitation/<str:token>/": (EVERYBODY, NOT_ALLOWED),
+    "images/<uuid:uuid>/screen": (SEEN, MEMBERS_NOT),
+    "shared/<str:token>/screen.jpg": (EVERYBODY, NOT_ALLOWED),
     "history/tag/": (MEMBERS_NOT, MEMBERS),
     "history/untag/": (MEMBERS_NOT, MEMBERS),
     "account/tokens/": (MEMBERS, MEMBERS),
@@ -254,12 +258,14 @@ def known(classified, alice, staff):
     Rescoring.objects.create(detector=detector)
     RegressionCase.objects.create(image=classified, name="a holiday")
     Dispute.objects.create(image=classified, claim="REAL", how="I was there", category="PHOTO")
-    batch = Batch.objects.create(owner=alice, name="a trip", expected=1)
-    batch.items.create(name="holiday.jpg", image=classified)
+    AuditEntry.objects.create(by=staff, act="opened")
+    type(classified).objects.update(screen=classified.display.name)
+    batch = batching.start(alice, "holidays", True, 1)
+    BatchItem.objects.create(batch=batch, name="holiday.jpg", image=classified)
     return {
-        "image": classified,
         "batch": batch.uuid,
         "batch_token": sharing.share_batch(batch, 3).token,
+        "image": classified,
         "name": "cat",
         "uuid": classified.uuid,
         "token": sharing.share(classified, 3).token,
@@ -302,7 +308,8 @@ def answer(client, method, path):
         with transaction.atomic():
             response = getattr(client, method)(path)
             said = word_of(response)
-            response.close()
+            if response.streaming:
+                body(response)
             raise _Undo
     except _Undo:
         client.cookies = cookies

@@ -15,7 +15,7 @@ from django.utils import timezone
 from aidetect import copies, store_address
 from classifier import tasks
 from classifier.labelling import imports
-from classifier.models import Detector, Image, ImportBatch, Promotion, State, Verdict
+from classifier.models import Detector, Image, ImportBatch, Promotion, Removal, State, Verdict, remove_overdue
 from classifier.models.claims import is_trouble
 from classifier.registry import bundles, detectors
 from tests import factories, object_store
@@ -360,3 +360,18 @@ def test_deleting_an_account_empties_the_store(s3, picture, alice, django_captur
     with django_capture_on_commit_callbacks(execute=True):
         alice.delete()
     assert names("uploads") == []
+
+
+@pytest.mark.parametrize("fault", ["500", "hang"])
+def test_what_the_store_would_not_delete_is_deleted_later(
+    s3, picture, as_alice, fault, django_capture_on_commit_callbacks
+):
+    s3.fault = fault
+    with django_capture_on_commit_callbacks(execute=True):
+        as_alice.post(f"/images/{picture.uuid}/delete/")
+    assert not Image.objects.exists() and Removal.objects.count() == 1
+    assert remove_overdue() == 0, "not yet"
+    s3.fault, default_storage.hung_until = "", 0
+    assert fault == "hang" or names("uploads") != [], "a store that hung may have done it after all"
+    assert remove_overdue() == 1
+    assert names("uploads") == [] and not Removal.objects.exists()

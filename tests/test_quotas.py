@@ -1,11 +1,14 @@
 """Uploads an hour and stored bytes a person: refused kindly, before the bytes are read where that is possible."""
 
+import threading
 from datetime import timedelta
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.utils import timezone
 
+from classifier.detector.images.decoding import Header
 from classifier.intake import quotas, submitting
 from classifier.models import Allowance, Batch, Image, Received
 from tests.api import Caller, problem
@@ -94,6 +97,29 @@ def test_the_same_bytes_again_need_no_room(upload, settings):
     again = submitting.CheckedFile(SimpleUploadedFile("a.jpg", jpeg(1)), "a.jpg", None)
     [submission] = submitting.submit_images(image.owner, [again], False)
     assert submission == submitting.Submission(image, created=False)
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(
+    "connection.vendor != 'postgresql'", reason="SQLite writers are serialised; PostgreSQL ones are not"
+)
+def test_two_requests_at_the_same_moment_do_not_both_get_the_last_place(alice, settings):
+    settings.UPLOADS_PER_HOUR = 1
+    barrier, refused = threading.Barrier(2), []
+
+    def post(number):
+        checked = submitting.CheckedFile(
+            SimpleUploadedFile("a.jpg", jpeg(number)), f"{number}.jpg", Header("JPEG", 96, 80)
+        )
+        barrier.wait()
+        submitting.submit_images(alice, [checked], False, refused)
+        connection.close()
+
+    threads = [threading.Thread(target=post, args=[number]) for number in range(2)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert Image.objects.count() == len(refused) == 1
 
 
 def test_staff_raise_it_for_one_person(upload, as_staff, alice, settings):

@@ -1,11 +1,12 @@
 """The result page and its polled fragment."""
 
+import base64
 from html import unescape
 
 import pytest
 from django.urls import reverse
 
-from classifier.models import Detector, Image, State, Verdict
+from classifier.models import Detector, Image, Share, State, Verdict
 from tests import factories
 from tests.pictures import encoded, jpeg, photo
 from tests.provenance import files
@@ -301,3 +302,44 @@ def test_the_worker_makes_the_smaller_copy_once_and_it_goes_with_the_image(
     with django_capture_on_commit_callbacks(execute=True):
         Image.objects.all().delete()
     assert not [path for path in settings.MEDIA_ROOT.rglob("*.jpg") if path.is_file()]
+
+
+# --- What a signed picture was made from
+
+
+@pytest.fixture
+def made_from(picture):
+    """A judged picture whose manifest brought along one ingredient with a small picture, and one without."""
+    image = factories.judged(picture)
+    small = base64.b64encode(encoded(photo(64, 48), "JPEG")).decode()
+    details = {"state": "valid", "ingredients": [{"title": "before.jpg"}, {"title": "b"}], "pictures": [small, ""]}
+    image.evidence.create(kind="c2pa", strength="declares", direction="none", summary="Signed.", details=details)
+    return image
+
+
+def test_what_it_was_made_from_is_shown_to_its_owner(made_from, as_alice, as_bob, client):
+    address = reverse("image_ingredient", args=[made_from.uuid, 0])
+    page = squeezed(as_alice.get(made_from.get_absolute_url()))
+    assert (
+        address in page and "before.jpg" in page and reverse("image_ingredient", args=[made_from.uuid, 1]) not in page
+    )
+    response = as_alice.get(address)
+    assert response["Content-Type"] == "image/jpeg" and response.content[:3] == b"\xff\xd8\xff"
+    assert "sandbox" in response["Content-Security-Policy"] and "private" in response["Cache-Control"]
+    assert as_bob.get(address).status_code == 404 and client.get(address).status_code == 302
+    for number in (1, 2, 10**30):
+        assert as_alice.get(f"/images/{made_from.uuid}/ingredients/{number}").status_code == 404
+
+
+def test_staff_without_consent_reports_and_links_have_no_such_pictures(made_from, as_alice, as_staff, client):
+    address = reverse("image_ingredient", args=[made_from.uuid, 0])
+    assert as_staff.get(address).status_code == 200, "with consent"
+    Image.objects.update(consent=False)
+    assert as_staff.get(address).status_code == 404 and address not in squeezed(
+        as_staff.get(made_from.get_absolute_url())
+    )
+    report = as_alice.get(reverse("report_json", args=[made_from.uuid])).json()
+    assert all("pictures" not in piece["details"] for piece in report["evidence"])
+    as_alice.post(reverse("image_share", args=[made_from.uuid]), {"days": 3})
+    shared = client.get(Share.objects.get().get_absolute_url())
+    assert shared.status_code == 200 and "ingredients/" not in shared.content.decode()

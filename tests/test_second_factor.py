@@ -78,6 +78,13 @@ def test_codes_are_guessed_only_a_few_times(client, alices_app):
     assert page.status_code == 200 and "Too many" in page.content.decode()
 
 
+def test_wrong_codes_are_logged(client, alices_app, caplog):
+    with_password(client)
+    client.post("/accounts/2fa/authenticate/", {"code": "000000"})
+    [record] = [record for record in caplog.records if "failed second step" in record.message]
+    assert "'alice'" in record.message and "127.0.0.1" in record.message and "000000" not in record.message
+
+
 def test_staff_see_that_there_is_an_app_but_not_its_secret_and_can_remove_it(as_staff, alices_app, alice):
     row = Authenticator.objects.get(user=alice, type="totp")
     page = as_staff.get(f"/admin/mfa/authenticator/{row.pk}/change/").content.decode()

@@ -25,6 +25,15 @@ def test_nothing_set_means_sqlite_embedded_redis_and_a_secret_key_of_its_own(tmp
     assert load(RUN_DIR=str(tmp_path / "run")).stdout == done.stdout
 
 
+def test_production_settings_pass_djangos_own_check(tmp_path):
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    production = {"HTTPS": "true", "ALLOWED_HOSTS": "news.example.org", "RUN_DIR": str(tmp_path / "run")}
+    check = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
+    done = subprocess.run(check, cwd=ROOT, env={**kept, **production}, capture_output=True, text=True)
+    assert done.returncode == 0 and "no issues" in done.stdout, done.stderr
+    assert subprocess.run(check, cwd=ROOT, env={**kept, "DEBUG": "true", **production}, capture_output=True).returncode
+
+
 def test_a_deep_folder_gets_a_short_socket_path(tmp_path):
     done = load(RUN_DIR=str(tmp_path / ("deep" * 30)))
     socket = done.stdout.split("redis+socket://")[1].split()[0]

@@ -59,6 +59,6 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         try:
             super().send_mail(template_prefix, email, context)
         except OSError:
-            logger.exception("an e-mail could not be sent")
+            logger.exception("an email could not be sent")
             if self.request:
-                messages.error(self.request, "The e-mail could not be sent just now. Try again in a few minutes.")
+                messages.error(self.request, "The email could not be sent just now. Try again in a few minutes.")

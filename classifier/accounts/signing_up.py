@@ -42,7 +42,7 @@ def used_by(invitation: Invitation, user: User) -> None:
 
 
 def send(invitation: Invitation, link: str) -> bool:
-    """By e-mail to the invited address. False when the mail server can't be reached."""
+    """By email to the invited address. False when the mail server can't be reached."""
     text = (
         f"You are invited to aidetect, which says whether a picture looks like a photograph or AI-generated.\n\n"
         f"Create your account here:\n{link}\n\n"

@@ -35,6 +35,7 @@ class AllowanceAdmin(Quick):
 class InvitationAdmin(Quick):
     """Where SIGNUP is `invited`, the link of each lets one person create an account."""
 
+    view_on_site = False  # the link is for somebody else
     list_display = ("__str__", "state", "by", "created_at", "expires_at", "used_by")
     list_select_related = ("by", "used_by")
     search_fields = ("email", "used_by__username")
@@ -49,7 +50,7 @@ class InvitationAdmin(Quick):
         super().save_model(request, obj, form, change)
         if not change and obj.email and settings.EMAIL_IS_SENT:
             sent = signing_up.send(obj, request.build_absolute_uri(obj.get_absolute_url()))
-            said = f"The link was sent to {obj.email}." if sent else "The e-mail could not be sent; copy the link."
+            said = f"The link was sent to {obj.email}." if sent else "The email could not be sent; copy the link."
             messages.add_message(request, messages.SUCCESS if sent else messages.WARNING, said)
 
     def response_add(self, request: HttpRequest, obj: Invitation, post_url_continue: Any = None) -> HttpResponse:

@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from classifier.accounts import trail
 from classifier.admin.lists import Quick
 from classifier.detector.errors import DatasetError
+from classifier.forms.asking import one_line
 from classifier.learning import versions
 from classifier.models import Act, DatasetVersion, ImportBatch
 
@@ -106,7 +107,7 @@ class DatasetVersionAdmin(Quick):
             messages.warning(request, f"Nothing was frozen: {_unfinished(unfinished)} Wait for it, or tick the box.")
             return redirect(reverse("admin:classifier_datasetversion_changelist"))
         try:
-            version = versions.freeze(cast(User, request.user), request.POST.get("note", "").strip()[:300])
+            version = versions.freeze(cast(User, request.user), one_line(request.POST.get("note", ""), 300))
         except DatasetError as error:
             messages.error(request, error.sentence)
         else:

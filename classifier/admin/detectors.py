@@ -15,6 +15,7 @@ from classifier.accounts import trail
 from classifier.admin.lists import OfImages, Quick, ReadOnly
 from classifier.detector.errors import DetectorError
 from classifier.detector.labels import REAL
+from classifier.forms.asking import one_line, whole_number
 from classifier.learning import gate, runs, versions
 from classifier.models import (
     Act,
@@ -111,7 +112,7 @@ class DetectorAdmin(ReadOnly):
         candidate = get_object_or_404(Detector, pk=pk)
         if request.method == "POST":
             try:
-                gate.promote(candidate, cast(User, request.user), request.POST.get("reason", ""))
+                gate.promote(candidate, cast(User, request.user), one_line(request.POST.get("reason", ""), 300))
             except gate.PromotionRefused as error:
                 for objection in error.objections:
                     messages.error(request, f"Refused: {objection}.")
@@ -140,8 +141,8 @@ class DetectorAdmin(ReadOnly):
         _require(request, post=True)
         detector = get_object_or_404(Detector, pk=pk)
         versions = DatasetVersion.objects.all()
-        number = request.POST.get("dataset", "")
-        dataset = versions.filter(number=int(number)).first() if number.isdigit() else versions.first()
+        number = whole_number(request.POST.get("dataset", ""))
+        dataset = versions.first() if number is None else versions.filter(number=number).first()
         if dataset is None:
             messages.error(request, "There is no dataset version yet; freeze one first.")
         else:
@@ -156,7 +157,7 @@ class DetectorAdmin(ReadOnly):
     def rollback_view(self, request: HttpRequest) -> HttpResponse:
         _require(request, post=True)
         try:
-            entry = gate.rollback(cast(User, request.user), request.POST.get("reason", ""))
+            entry = gate.rollback(cast(User, request.user), one_line(request.POST.get("reason", ""), 300))
         except DetectorError as error:
             messages.error(request, error.sentence)
         else:
@@ -169,8 +170,10 @@ class DetectorAdmin(ReadOnly):
         if not self.has_view_permission(request):
             raise PermissionDenied
         done = Measurement.objects.filter(state=JobState.DONE).select_related("detector", "dataset")
-        dataset = DatasetVersion.objects.filter(number=_number(request, "dataset")).first()
-        pair = [done.filter(dataset=dataset, detector__version=request.GET.get(key, "")).first() for key in ("a", "b")]
+        number = whole_number(request.GET.get("dataset", "")) or 0
+        dataset = DatasetVersion.objects.filter(number=number).first()
+        chosen = [one_line(request.GET.get(key, ""), 200) for key in ("a", "b")]
+        pair = [done.filter(dataset=dataset, detector__version=version).first() for version in chosen]
         context = {**self.admin_site.each_context(request), "title": "Compare detectors", "opts": self.model._meta}
         context |= {
             "datasets": DatasetVersion.objects.all(),
@@ -184,11 +187,6 @@ class DetectorAdmin(ReadOnly):
             shown = [asdict(row) for row in compared.changed[:100]]
             context |= {"pair": pair, "compared": compared, "shown": _with_images(shown, request)}
         return render(request, "admin/classifier/detector/compare.html", context)
-
-
-def _number(request: HttpRequest, name: str) -> int:
-    value = request.GET.get(name, "")
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 9 else 0
 
 
 def _require(request: HttpRequest, post: bool = False) -> None:

@@ -35,9 +35,10 @@ class DisputeAdmin(OfImages, ReadOnly):
         if not image.thumbnail or not image.reviewable:
             return "private"
         return format_html(
-            '<a href="{}"><img class="thumb" src="{}" alt="" loading="lazy"></a>',
+            '<a href="{}"><img class="thumb" src="{}" alt="{}" loading="lazy"></a>',
             reverse("admin:classifier_image_change", args=[image.pk]),
             reverse("image_thumbnail", args=[image.uuid]),
+            image.name,
         )
 
     @admin.display(description="Verdict")

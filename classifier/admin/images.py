@@ -17,6 +17,7 @@ from classifier.accounts import trail
 from classifier.admin.lists import OfImages, Quick
 from classifier.admin.review import review
 from classifier.detector.labels import CLASS_NAMES
+from classifier.forms.asking import whole_numbers
 from classifier.forms.saying import RelabelForm
 from classifier.labelling import ground_truth
 from classifier.learning import gate
@@ -106,7 +107,7 @@ class ImageAdmin(OfImages, Quick):
         "contested",
         "consent",
         "state",
-        ("verdict__detector", admin.RelatedOnlyFieldListFilter),
+        "verdict__detector",  # all of them: which ones occur would take a pass over all images
     )
     list_select_related = ("owner", "verdict")
     change_list_template = "admin/classifier/image/change_list.html"
@@ -226,7 +227,7 @@ class ImageAdmin(OfImages, Quick):
         if not self.has_change_permission(request):
             raise PermissionDenied
         words = (request.POST.get("ids") or request.GET.get("ids", "")).split(",")
-        ids = [int(word) for word in words if word.isascii() and word.isdigit()][:MOST]
+        ids = whole_numbers(words)[:MOST]
         ids = ids or [pk for pk in request.session.get("relabel", []) if isinstance(pk, int)]
         chosen = Image.objects.filter(pk__in=ids)
         images = chosen.reviewable()

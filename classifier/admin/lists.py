@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.core.paginator import Paginator
 from django.http import HttpRequest
 
+from classifier.forms.asking import whole_number
 from classifier.models import may_see_images
 
 COUNTED = 10_000
@@ -25,6 +26,12 @@ class Quick(admin.ModelAdmin):  # type: ignore[type-arg]
     paginator = BoundedPaginator
     show_full_result_count = False
     list_per_page = 50
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """What an address suggests for a new row. Django looks up whatever is suggested for a relation."""
+        given = dict(super().get_changeform_initial_data(request))
+        relations = {field.name for field in self.model._meta.get_fields() if field.is_relation}
+        return {k: v for k, v in given.items() if k not in relations or whole_number(str(v)) is not None}
 
 
 class OfImages(admin.ModelAdmin):  # type: ignore[type-arg]

@@ -40,10 +40,12 @@ def drift_view(request: HttpRequest) -> HttpResponse:
     """Verdicts by week and detector, and accuracy as far as a random sample tells."""
     if not may_see_images(request.user):
         raise PermissionDenied
+    rows, as_of = drift.lately()
     context: dict[str, object] = {
         **admin.site.each_context(request),
         "title": "Drift",
-        "rows": drift.by_week(),
+        "rows": rows,
+        "as_of": as_of,
         "sample": drift.sampled_accuracy(),
         "waiting": drift.waiting_sample(),
         "weeks": drift.WEEKS,

@@ -12,6 +12,8 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 
 from classifier.accounts import trail
+from classifier.admin import start
+from classifier.forms.asking import one_line, whole_number, whole_numbers
 from classifier.labelling import queue
 from classifier.models import Act, Category, DisputeState, GroundTruth, Image
 
@@ -41,7 +43,7 @@ def review(request: HttpRequest) -> HttpResponse:
         "near": near,
         "categories": Category.choices,
         "dispute": image.disputes.filter(state=DisputeState.OPEN).first() if image else None,
-        "left": queue.waiting(by).count(),
+        "left": start.counted(queue.waiting(by)),
         "today": queue.labelled_today(by),
         "skipped": len(skipped),
     }
@@ -60,7 +62,7 @@ def _act(request: HttpRequest, by: User, skipped: list[int]) -> None:
         took = f"{image.name}: your label was taken back; here it is again." if image else ""
         messages.info(request, took or "There is nothing to take back.")
     else:
-        image = Image.objects.filter(pk=int(number)).first() if number.isascii() and number.isdigit() else None
+        image = Image.objects.filter(pk=whole_number(number) or 0).first()
         if image and act == "skip":
             queue.release(image)
             trail.did(request, Act.SKIPPED, image.pk)
@@ -70,8 +72,8 @@ def _act(request: HttpRequest, by: User, skipped: list[int]) -> None:
 
 
 def _label(request: HttpRequest, image: Image, by: User, new: GroundTruth) -> None:
-    note, category = request.POST.get("note", "").strip()[:300], request.POST.get("category", "")
-    near = [int(number) for number in request.POST.getlist("near") if number.isascii() and number.isdigit()]
+    note, category = one_line(request.POST.get("note", ""), 300), request.POST.get("category", "")
+    near = whole_numbers(request.POST.getlist("near"))
     if not queue.answer(image, by, new, note, category if category in Category.values else "", near):
         messages.error(request, f"{image.name} went to somebody else meanwhile; nothing was changed.")
         return

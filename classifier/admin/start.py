@@ -48,7 +48,7 @@ def cards(viewer: User) -> list[Card]:
     return [card(viewer) for allowed, card in CARDS if allowed(viewer)]
 
 
-def _counted(rows: "QuerySet[Any]") -> str:
+def counted(rows: "QuerySet[Any]") -> str:
     count = rows.order_by()[: COUNTED + 1].count()
     return f"{COUNTED:,}+" if count > COUNTED else intcomma(count)
 
@@ -56,7 +56,7 @@ def _counted(rows: "QuerySet[Any]") -> str:
 def _review(viewer: User) -> Card:
     today = queue.labelled_today(viewer)
     said = f"disputed, contested and doubtful images; {today} labelled by you today"
-    return Card("Review", reverse("admin:classifier_image_review"), _counted(queue.waiting(viewer)), said)
+    return Card("Review", reverse("admin:classifier_image_review"), counted(queue.waiting(viewer)), said)
 
 
 def _disputes(viewer: User) -> Card:
@@ -64,7 +64,7 @@ def _disputes(viewer: User) -> Card:
     oldest = waiting.order_by("pk").first()
     said = f"wait for an answer, the oldest for {timesince(oldest.created_at)}" if oldest else "none waits"
     url = reverse("admin:classifier_dispute_changelist") + f"?state__exact={DisputeState.OPEN}"
-    return Card("Disputes", url, _counted(waiting), said)
+    return Card("Disputes", url, counted(waiting), said)
 
 
 def _imports(viewer: User) -> Card:
@@ -74,7 +74,7 @@ def _imports(viewer: User) -> Card:
         return Card("Imports", reverse("admin:classifier_importbatch_changelist"), "0", "none is running")
     url = reverse("admin:classifier_importbatch_change", args=[running.pk])
     said = f"running: {running.cursor:,} of {running.progress.get('total', 0):,} pictures{left(running)}"
-    return Card("Imports", url, _counted(batches), said, running.share_done)
+    return Card("Imports", url, counted(batches), said, running.share_done)
 
 
 def left(job: Job) -> str:
@@ -88,7 +88,7 @@ def _versions(viewer: User) -> Card:
     if newest is None:
         return Card("Freeze", url, "0", "dataset versions; label images, then freeze the first")
     labels = Label.objects.filter(created_at__gt=newest.created_at)
-    said = f"dataset versions; {newest} was frozen {timesince(newest.created_at)} ago, {_counted(labels)} labels since"
+    said = f"dataset versions; {newest} was frozen {timesince(newest.created_at)} ago, {counted(labels)} labels since"
     return Card("Freeze", url, str(newest.number), said)
 
 
@@ -99,7 +99,7 @@ def _training(viewer: User) -> Card:
     if running:
         url = reverse("admin:classifier_trainingrun_change", args=[running.pk])
         said = f"{running} is {running.get_state_display()}{left(running)}"
-        return Card("Training", url, _counted(runs), said, running.share_done)
+        return Card("Training", url, counted(runs), said, running.share_done)
     last = TrainingRun.objects.first()
     return Card("Training", url, "0", f"none is running; the last, {last}, is {last.state}" if last else "no run yet")
 
@@ -113,7 +113,7 @@ def _detectors(viewer: User) -> Card:
         what = "rolled back to" if last.rollback else "last promotion:"
         who = f" by {last.by}" if last.by else ""
         said += f"; {what} {last.detector}, {timesince(last.created_at)} ago{who}"
-    return Card("Compare, promote", reverse("admin:classifier_detector_changelist"), _counted(candidates), said)
+    return Card("Compare, promote", reverse("admin:classifier_detector_changelist"), counted(candidates), said)
 
 
 def _drift(viewer: User) -> Card:

@@ -136,7 +136,6 @@ def everywhere(get_response: Next) -> Next:
 def _as_problem(response: HttpResponseBase) -> HttpResponse:
     status = response.status_code
     headers = {name: response[name] for name in KEPT if name in response}
-    response.close()
     return Problem(status, SENTENCES.get(status, HTTPStatus(status).phrase + "."), headers=headers).response()
 
 

@@ -16,7 +16,7 @@ from classifier.detector.data.collection import Collection, Entry, open_collecti
 from classifier.detector.errors import DatasetError, UnreadableImage
 from classifier.intake import submitting, unpacking
 from classifier.labelling import ground_truth
-from classifier.models import GroundTruth, Image, ImportBatch, JobState, Progress
+from classifier.models import GroundTruth, Image, ImportBatch, JobState, Progress, remove_files
 from classifier.models.claims import require_mounted
 
 BATCH = 50
@@ -42,7 +42,7 @@ def start(owner: User, license: str, source: str = "", archive: Any = None, fold
         batch.progress = Progress(total=len(_entries_in(open_collection(_place_of(batch)))))
     except DatasetError:
         if batch.archive:
-            batch.archive.delete(save=False)
+            remove_files([(batch.archive.storage, batch.archive.name)])
         raise
     batch.save()
     wakeups.wake_workers()
@@ -60,7 +60,7 @@ def cancel(batch: ImportBatch) -> bool:
     if not batch.cancel():
         return False
     if batch.archive:
-        batch.archive.delete(save=False)
+        remove_files([(batch.archive.storage, batch.archive.name)])
         ImportBatch.objects.filter(pk=batch.pk).update(archive="")
     return True
 
@@ -146,7 +146,7 @@ def _hand_back(batch: ImportBatch, total: int, seconds: float) -> None:
     ended = {"state": JobState.DONE, "finished_at": timezone.now(), "archive": ""} if done else {}
     progress = {**batch.progress, "seconds": batch.progress.get("seconds", 0) + seconds}
     if batch.hand_back(**ended, attempts=0, progress=progress) and done and archive:
-        archive.delete(save=False)
+        remove_files([(archive.storage, archive.name)])
 
 
 def run(batch: ImportBatch, on_file: Callable[[int, int], None]) -> ImportBatch:

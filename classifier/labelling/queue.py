@@ -6,8 +6,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, Subquery, Value
-from django.db.models.functions import Abs, Least
+from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, Subquery
 from django.utils import timezone
 
 from classifier.intake import neighbours
@@ -115,13 +114,18 @@ def _disagreeing(images: ImageQuerySet) -> Image | None:
 
 
 def _uncertain(images: ImageQuerySet) -> Image | None:
-    """Nearest to a threshold."""
+    """Nearest to a threshold: the next one above and the next one below each, which an index finds."""
     active = Detector.objects.active()
     if active is None:
         return None
-    card = active.card
-    low, high = (Abs(F("score") - Value(card[name])) for name in ("fake_below", "real_above"))
-    return images.filter(label="").exclude(score=None).order_by(Least(low, high), "pk").first()
+    thresholds = [float(active.card[name]) for name in ("fake_below", "real_above")]
+    unlabelled, nearest = images.filter(label=""), []
+    for threshold in thresholds:
+        nearest.append(unlabelled.filter(score__gte=threshold).order_by("score", "pk").first())
+        nearest.append(unlabelled.filter(score__lt=threshold).order_by("-score", "pk").first())
+    found = [image for image in nearest if image and image.score is not None]
+    gaps = {image: min(abs((image.score or 0) - threshold) for threshold in thresholds) for image in found}
+    return min(found, key=lambda image: (gaps[image], image.pk), default=None)
 
 
 KINDS = {"contested": _contested, "disputed": _disputed, "disagreeing": _disagreeing, "uncertain": _uncertain}

@@ -1,10 +1,12 @@
 """How verdicts, doubts and mistakes move over time, by week and detector; accuracy estimated from a random sample."""
 
+import time
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypedDict
 
+from django.core.cache import cache
 from django.db.models import Avg, Case, Count, Exists, F, IntegerField, OuterRef, Q, Value, When
 from django.db.models.functions import Floor, Least, TruncWeek
 from django.utils import timezone
@@ -15,6 +17,8 @@ from classifier.models import Dispute, Image, Verdict
 
 WEEKS = 26
 BINS = 10
+LONG, KEPT = 2.0, 600
+"""Seconds of counting from which on the result is kept, and for how long."""
 OPPOSITE = Q(verdict_label=REAL, outcome=FAKE) | Q(verdict_label=FAKE, outcome=REAL)
 
 
@@ -44,6 +48,18 @@ class Sampled(TypedDict):
     decided: int
     accuracy: float | None
     interval: tuple[float, float] | None
+
+
+def lately() -> tuple[list[Week], datetime]:
+    """`by_week`, and as of when. Where counting takes long, among millions of verdicts, it is kept for KEPT seconds."""
+    kept: tuple[list[Week], datetime] | None = cache.get("drift")
+    if kept:
+        return kept
+    now, started = timezone.now(), time.monotonic()
+    weeks = by_week()
+    if time.monotonic() - started > LONG:
+        cache.set("drift", (weeks, now), KEPT)
+    return weeks, now
 
 
 def by_week(weeks: int = WEEKS) -> list[Week]:

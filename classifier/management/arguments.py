@@ -35,7 +35,7 @@ def manifest_named(number: int | None, path: Path) -> Iterator[Path]:
 
 
 def staff_named(name: str | None) -> User:
-    """A staff account by e-mail or name; without one, the first. Raises CommandError."""
+    """A staff account by email or name; without one, the first. Raises CommandError."""
     staff = User.objects.filter(is_staff=True, is_active=True).order_by("pk")
     person = staff.filter(Q(email=name) | Q(username=name)).first() if name else staff.first()
     if person is None:

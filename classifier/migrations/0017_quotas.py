@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('token', models.CharField(default=classifier.models.invitations._token, editable=False, max_length=40, unique=True)),
-                ('email', models.EmailField(blank=True, help_text='Empty: whoever has the link may use it, once.', max_length=254, verbose_name='e-mail address')),
+                ('email', models.EmailField(blank=True, help_text='Empty: whoever has the link may use it, once.', max_length=254, verbose_name='email address')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('expires_at', models.DateTimeField(default=classifier.models.invitations._end, verbose_name='works until')),
                 ('used_at', models.DateTimeField(editable=False, null=True)),

@@ -22,11 +22,12 @@ from classifier.models.datasets import DatasetVersion
 from classifier.models.detectors import Detector, DetectorQuerySet
 from classifier.models.exchanges import Dispute, Label, Share, Tag
 from classifier.models.findings import Evidence, Verdict
-from classifier.models.images import Image, ImageQuerySet, Viewer, may_see_images, original_path, remove_files
+from classifier.models.images import Image, ImageQuerySet, Viewer, may_see_images, original_path
 from classifier.models.imports import Comparison, HashKey, ImportBatch, Kinship, Signature
 from classifier.models.inspections import Inspection
 from classifier.models.invitations import Invitation
 from classifier.models.jobs import Job, Progress
+from classifier.models.removals import Removal, remove_files, remove_overdue
 from classifier.models.tokens import KeyedCall, Scope, Token
 from classifier.models.training import Measurement, Promotion, RegressionCase, Rescoring, TrainingRun
 from classifier.models.webhooks import Delivery, Event, Webhook
@@ -72,6 +73,7 @@ __all__ = [
     "Reason",
     "Received",
     "RegressionCase",
+    "Removal",
     "Rescoring",
     "Scope",
     "Share",
@@ -87,4 +89,5 @@ __all__ = [
     "may_see_images",
     "original_path",
     "remove_files",
+    "remove_overdue",
 ]

@@ -12,8 +12,9 @@ from django.urls import reverse
 
 from classifier.models.choices import JobState
 from classifier.models.exchanges import Link
-from classifier.models.images import Image, ImageQuerySet, remove_files
+from classifier.models.images import Image, ImageQuerySet
 from classifier.models.jobs import Job
+from classifier.models.removals import remove_files
 
 LONGEST_NAME = 120
 

@@ -127,15 +127,17 @@ class WorkQuerySet(models.QuerySet[Row]):
                 time.sleep(pause)
         return self.give_back()
 
-    def release_stale(self) -> int:
-        """Rows whose worker died, here or anywhere, wait again, or are given up after MAX_ATTEMPTS. Tells how many."""
+    def stale(self) -> Self:
+        """Rows whose worker died, here or anywhere."""
         here = self.held().filter(holder__startswith=f"{holders.place()}:").order_by()
         gone = [holder for holder in here.values_list("holder", flat=True).distinct() if holders.is_gone(holder)]
         now, patience = now_everywhere(), timedelta(seconds=settings.CLAIM_SECONDS)
-        silent = Q(claimed_at__lt=now - patience) | Q(
-            claimed_at__gt=now + patience
-        )  # later than now: a clock went back
-        lost = self.held().filter(silent | Q(holder__in=gone)).order_by()
+        went_back = Q(claimed_at__gt=now + patience)  # later than now: a clock did
+        return self.held().filter(Q(claimed_at__lt=now - patience) | went_back | Q(holder__in=gone)).order_by()
+
+    def release_stale(self) -> int:
+        """They wait again, or are given up after MAX_ATTEMPTS. Tells how many."""
+        lost = self.stale()
         nobody: Values = {"claim": None, "holder": ""}
         given_up = 0
         if final := self.model.given_up():

@@ -1,12 +1,10 @@
 """An uploaded file and the work to be done on it."""
 
 import uuid
-from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.core.files.storage import Storage
 from django.db import models, transaction
 from django.db.models import Q
 from django.db.models.signals import post_delete
@@ -16,6 +14,7 @@ from django.utils import timezone
 
 from classifier.models.choices import DecidedBy, GroundTruth, Outcome, State
 from classifier.models.claims import Values, Work
+from classifier.models.removals import remove_files
 from classifier.models.turns import HUGE, InTurns
 
 Viewer = AbstractBaseUser | AnonymousUser
@@ -157,6 +156,9 @@ class Image(Work):
             models.Index(
                 fields=["-id"], condition=Q(state=State.DONE, heat="", drawable=True), name="image_without_heat"
             ),
+            models.Index(fields=["id"], condition=Q(contested=True), name="image_contested"),
+            models.Index(fields=["id"], condition=~Q(decided_by=DecidedBy.NETWORK), name="image_decided_by_file"),
+            models.Index(fields=["score", "id"], condition=Q(label=""), name="image_unlabelled"),
         ]
         ordering = ["-id"]
 
@@ -214,9 +216,3 @@ def _delete_files(sender: type[Image], instance: Image, **kwargs: Any) -> None:
     """Files go when the row's deletion is committed, whichever way the row was deleted."""
     stored = [(file.storage, file.name) for file in instance.files if file]
     transaction.on_commit(lambda: remove_files(stored), robust=True)
-
-
-def remove_files(files: Iterable[tuple[Storage, str | None]]) -> None:
-    for storage, name in files:
-        if name:
-            storage.delete(name)

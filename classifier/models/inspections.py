@@ -8,8 +8,8 @@ from django.db.models.signals import post_delete
 from django.dispatch import receiver
 
 from classifier.models.claims import Values
-from classifier.models.images import remove_files
 from classifier.models.jobs import Job
+from classifier.models.removals import remove_files
 
 TAKES_TOO_LONG = "The picture could not be looked at; its file ended the worker several times."
 

@@ -28,7 +28,7 @@ class Invitation(models.Model):
     """One sign-up. With an address, for that address alone."""
 
     token = models.CharField(max_length=40, unique=True, default=_token, editable=False)
-    email = models.EmailField("e-mail address", blank=True, help_text="Empty: whoever has the link may use it, once.")
+    email = models.EmailField("email address", blank=True, help_text="Empty: whoever has the link may use it, once.")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField("works until", default=_end)

@@ -22,7 +22,7 @@ FORMAT = 1
 HEAD, END = "head.json", "end.json"
 PART = 4_000_000
 """Bytes of rows from which on another part begins."""
-FOLDERS = ("datasets", "detectors")
+FOLDERS = ("datasets", "detectors", "encoders")
 """Stored files that rows know by number or version."""
 
 Told = Callable[[str], None]

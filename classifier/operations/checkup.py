@@ -53,11 +53,9 @@ def _settings() -> Iterator[Finding]:
     if settings.DEBUG and public:
         complaints.append((Level.PROBLEM, "DEBUG shows the insides of errors to everybody. Set DEBUG=false."))
     if public and not settings.HTTPS:
-        complaints.append(
-            (Level.WARNING, f"The site answers as {public[0]} without HTTPS. Set HTTPS=true behind a proxy.")
-        )
+        complaints.append((Level.WARNING, f"{public[0]} is answered without HTTPS. Set HTTPS=true behind a proxy."))
     if public and settings.EMAIL_BACKEND.endswith("console.EmailBackend"):
-        complaints.append((Level.WARNING, "E-mails (new passwords) are only printed. Set EMAIL_URL."))
+        complaints.append((Level.WARNING, "Emails (new passwords) are only printed. Set EMAIL_URL."))
     if len(settings.SECRET_KEY) < 50:
         complaints.append((Level.WARNING, "SECRET_KEY is short. Set one of 50 random characters, or none."))
     for message in run_checks(include_deployment_checks=settings.HTTPS):
@@ -115,9 +113,7 @@ def _trust_list() -> Iterator[Finding]:
     folder = Path(settings.TRUST_LIST)
     files = sorted(folder.glob("*.pem"))
     if not files:
-        yield Finding(
-            Level.PROBLEM, "trust list", f"There are no PEM files in {folder}. Set TRUST_LIST or fetch the code."
-        )
+        yield Finding(Level.PROBLEM, "trust list", f"There are no PEM files in {folder}. Set TRUST_LIST.")
         return
     expired = certificates = 0
     for path in files:
@@ -164,9 +160,7 @@ def of_files(found: Found, repaired: bool) -> Iterator[Finding]:
         yield Finding(level, "claims", f"{found.stuck} pieces of work {what}.{done}")
     if found.lost:
         some = ", ".join(found.lost[:5])
-        sentence = (
-            f"{len(found.lost)} uploaded files are gone: {some}. Their verdicts stay; only a backup has the files."
-        )
+        sentence = f"{len(found.lost)} uploaded files are gone: {some}. Verdicts stay; only a backup has the files."
         yield Finding(Level.PROBLEM, "files", sentence)
     if found == Found():
         yield Finding(Level.FINE, "files", "Every row has its files, and every file its row.")

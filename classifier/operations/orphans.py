@@ -142,7 +142,7 @@ def _undrawn(repair: bool) -> int:
 def _stuck(repair: bool) -> int:
     if repair:
         return claims.release_everything()
-    return sum(kind.objects.stale().count() for kind in _kinds())
+    return sum(claims.WorkQuerySet(kind).stale().count() for kind in _kinds())
 
 
 def _kinds() -> list[Any]:

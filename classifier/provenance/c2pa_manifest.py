@@ -56,6 +56,13 @@ def _context(folder: Path) -> Any:
     return c2pa.Context.from_dict(settings)
 
 
+def reader_of(data: bytes, form: str, trust: Path = TRUST) -> Any:
+    """c2pa-python's reader of a file of Pillow format `form`, a key of MIME; to be closed. Raises C2paError."""
+    import c2pa
+
+    return c2pa.Reader(MIME[form], io.BytesIO(data), context=_context(trust))
+
+
 def evidence_of(data: bytes, form: str, trust: Path = TRUST) -> list[Evidence]:
     """The manifest of a file of Pillow format `form`: nothing, or one piece of evidence. trust: a folder of PEM files
     whose certificates are trusted as signers or time stampers. Never raises on what a file may contain."""
@@ -64,7 +71,7 @@ def evidence_of(data: bytes, form: str, trust: Path = TRUST) -> list[Evidence]:
     import c2pa
 
     try:
-        with c2pa.Reader(MIME[form], io.BytesIO(data), context=_context(trust)) as reader:
+        with reader_of(data, form, trust) as reader:
             report = json.loads(reader.json())
             signing = _signing(reader, report, data) if _failures(report) else Signing()
     except c2pa.C2paError.ManifestNotFound:
@@ -148,9 +155,9 @@ def _judged(report: Report, signing: Signing = Signing()) -> Evidence:
     )
     says = told.words
     if state == "invalid":
-        return Evidence("c2pa", "hints", "none", _of_invalid(broken, signer, says), details)
+        return Evidence("c2pa", "hints", "none", _of_invalid(broken, c2pa_words.who(signer), says), details)
     using = device or c2pa_words.program(generator)
-    summary = c2pa_words.summary(signer, when, using, doubt, says)
+    summary = c2pa_words.summary(c2pa_words.who(signer), when, using, doubt, says)
     if broken:
         summary += " The file was not changed since, but the manifest breaks a rule of the standard."
     strength: Strength = "proves" if state == "trusted" else "declares"

@@ -1,5 +1,6 @@
 """Content Credentials in a person's words: who signed, when, with what, can we still tell, and what was done."""
 
+import re
 from datetime import UTC, date, datetime
 
 from classifier.provenance.c2pa_types import Action, Validity
@@ -50,6 +51,23 @@ def day(value: str) -> date | None:
 
 def on(value: date | None) -> str:
     return f" on {value.day} {value:%B %Y}" if value else ""
+
+
+LEGAL = re.compile(
+    r"[,\s]+(?:opco|inc|incorporated|llc|l\.l\.c|ltd|limited|gmbh|ag|se|plc|corp|corporation|co|company|s\.?a|sas|b\.?v"
+    r"|k\.?k|pty|oy|ab|kabushiki kaisha)\.?$",
+    re.I,
+)
+
+
+def who(signer: str) -> str:
+    """A signer as people call it: "OpenAI OpCo, LLC" → "OpenAI"; the certificate's own name stands in the details."""
+    if re.search(r"\btest\b.*\b(?:cert|certificate|signing)\b", signer, re.I):
+        return "a certificate for tests"
+    name = signer
+    while (short := LEGAL.sub("", name)) != name and short:
+        name = short
+    return name
 
 
 def program(name: str) -> str:

@@ -131,5 +131,6 @@ def network_of(verdict: Verdict) -> Network:
 
 
 def visible(details: Details, private: bool) -> Details:
-    """Details of a piece of evidence; place and time only for the owner."""
-    return details if private else {key: value for key, value in details.items() if key not in ("gps", "taken")}
+    """Details of a piece of evidence, without the pictures, which are for pages; place and time only for the owner."""
+    hidden = ("pictures",) if private else ("pictures", "gps", "taken")
+    return {key: value for key, value in details.items() if key not in hidden}

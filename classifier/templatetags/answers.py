@@ -161,6 +161,14 @@ def tone(piece: Evidence) -> str:
     return "warning" if warns(piece) else {"AI": "FAKE", "camera": "REAL"}.get(piece.direction, "INCONCLUSIVE")
 
 
+@register.filter
+def made_from(piece: Evidence) -> list[tuple[int, str]]:
+    """Number and title of each ingredient that has a small picture."""
+    titles = [str(one.get("title", "")) for one in piece.details.get("ingredients", [])]
+    pictures = piece.details.get("pictures", [])
+    return [(number, title) for number, (title, found) in enumerate(zip(titles, pictures, strict=False)) if found]
+
+
 @register.simple_tag
 def searches() -> tuple[tuple[str, str], ...]:
     return SEARCHES

@@ -113,7 +113,7 @@ def detail_lines(details: Details, is_owner: bool = False) -> list[tuple[str, st
     """Names and texts of details; a place and a time only for the owner."""
     lines = []
     for key, value in visible(details, is_owner).items():
-        if key in ("luminance_table", "ingredients"):
+        if key in ("luminance_table", "ingredients", "pictures"):
             continue
         words = key.replace("_", " ")
         if key == "gps":

@@ -75,6 +75,11 @@ def stored_file(file: FieldFile, content_type: str, download_as: str = "") -> Ht
         response = _opened(file, content_type)
     if disposition and settings.SERVE_FILES != "signed":
         response["Content-Disposition"] = disposition
+    return inert(response)
+
+
+def inert(response: HttpResponseBase) -> HttpResponseBase:
+    """What strangers made, so that no browser interprets it as a page."""
     response["Content-Security-Policy"] = "default-src 'none'; sandbox"
     response["X-Content-Type-Options"] = "nosniff"
     return response

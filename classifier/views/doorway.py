@@ -1,5 +1,6 @@
 """What every request passes on its way to a view and back: how much it may bring, who keeps a copy of the answer."""
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar, cast
@@ -8,13 +9,16 @@ from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.models import User
+from django.db import DataError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, UnreadablePostError
 from django.shortcuts import redirect, render, resolve_url
 from django.urls import reverse
+from django.views.defaults import bad_request
 
 from classifier.intake import quotas
 from classifier.intake.checks import size_in_words
 
+logger = logging.getLogger(__name__)
 Next = Callable[[HttpRequest], HttpResponseBase]
 AnyView = TypeVar("AnyView", bound=Callable[..., HttpResponseBase])
 Limit = Callable[[HttpRequest], float]
@@ -56,6 +60,25 @@ class BoundedBody:
         if request.method == "POST" and getattr(view, "counts_as_upload", False) and request.user.is_authenticated:
             return _without_room(request, size)
         return None
+
+
+class OddValues:
+    """A value that no column can hold, and that neither a form nor a view noticed, is a bad request and no server
+    error: Django's administration, for one, looks up whatever number it is sent. A form should have noticed, so it is
+    logged."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        of_a_field = isinstance(error, ValueError) and str(error).startswith("Field '")
+        if not (of_a_field or isinstance(error, DataError | OverflowError)):
+            return None
+        logger.warning("a value that can't be stored or looked for: %s", error, exc_info=error)
+        return bad_request(request, error)
 
 
 def _length(request: HttpRequest) -> int:

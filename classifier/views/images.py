@@ -1,5 +1,6 @@
 """One image: its page, its polled fragments, its files, what its owner can do with it."""
 
+from base64 import b64decode
 from datetime import timedelta
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from classifier.views.access import (
     NOTHING_CHANGED,
     guest_of,
     guest_or_member,
+    inert,
     member_or_reload,
     own_image,
     picture_visible,
@@ -100,6 +102,19 @@ def image_file(request: HttpRequest, uuid: UUID, kind: str) -> HttpResponseBase:
     if kind == "original":
         return stored_file(found.original, "application/octet-stream", download_as=found.name)
     return stored_file(getattr(found, kind), content_type="image/png" if kind == "heat" else "image/jpeg")
+
+
+@guest_or_member
+@require_safe
+@cache_control(private=True, max_age=86400)
+def image_ingredient(request: HttpRequest, uuid: UUID, number: int) -> HttpResponseBase:
+    """A small picture of what a signed picture was made from, as its manifest brought it along."""
+    found = visible_image(request, uuid)
+    piece = found.evidence.filter(kind="c2pa").first()
+    pictures = piece.details.get("pictures", []) if piece and picture_visible(request, found) else []
+    if number >= len(pictures) or not pictures[number]:
+        raise Http404
+    return inert(HttpResponse(b64decode(pictures[number]), content_type="image/jpeg"))
 
 
 @member_or_reload

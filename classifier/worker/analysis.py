@@ -26,6 +26,7 @@ from classifier.detector.serving.judgement import Judgement, judge
 from classifier.intake import neighbours
 from classifier.models import Detector, Event, Image, ImageQuerySet, State, Verdict, findings, remove_files
 from classifier.models.claims import is_trouble
+from classifier.provenance import c2pa_pictures
 from classifier.provenance.evidence import Evidence
 from classifier.worker.examine import conclude, look
 
@@ -217,7 +218,8 @@ def _prepare(image: Image, loaded: bundle.LoadedDetector) -> Prepared:
     seconds = time.perf_counter() - started
     tally.spent("read", seconds)
     views, hashed = loaded.views(rgb), dhash(rgb)
-    return Prepared(image, views, rgb.size, seen.unfit, seen.evidence, thumbnail, display, screen, hashed, seconds)
+    evidence = c2pa_pictures.with_pictures(seen.evidence, data, image.format)
+    return Prepared(image, views, rgb.size, seen.unfit, evidence, thumbnail, display, screen, hashed, seconds)
 
 
 def _jpeg(rgb: Picture.Image, box: tuple[int, int], quality: int) -> bytes:

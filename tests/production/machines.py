@@ -236,9 +236,16 @@ class Site:
         return done.stdout
 
     def ask(self, code):
-        """What Python prints in the site's own Django, as JSON."""
+        """What Python prints in the site's own Django, as JSON. Asked again where a database was killed meanwhile."""
         self.helper = self.helper or Helper(self.environment)
-        return json.loads(self.helper.answer(code).splitlines()[-1])
+        for _ in range(30):
+            try:
+                return json.loads(self.helper.answer(code).splitlines()[-1])
+            except AssertionError as error:
+                if "OperationalError" not in str(error):
+                    raise
+                time.sleep(1)
+        raise AssertionError("the database did not come back")
 
     def said(self, words):
         """Lines of any program's log with these words."""

@@ -67,7 +67,7 @@ class Person:
         except requests.RequestException as error:
             self.refusals.append(type(error).__name__)
             return False
-        led = re.search(r"/(images/[0-9a-f-]{36}|history)/", answer.url)
+        led = re.search(r"/((images|batches)/[0-9a-f-]{36}|history)/", answer.url)
         if answer.status_code != 200 or not led or "not stored" in answer.text:
             self.refusals.append(answer.status_code)
             self.last_refusal = answer.text

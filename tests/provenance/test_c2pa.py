@@ -2,14 +2,19 @@
 
 import base64
 import hashlib
+import io
 import json
 import re
 from datetime import UTC, datetime
 
 import pytest
 from cryptography import x509
+from PIL import Image as Picture
 
+from classifier.provenance import c2pa_pictures
 from classifier.provenance.c2pa_manifest import TRUST, Signing, _is_hash_of, _judged
+from classifier.provenance.c2pa_pictures import with_pictures
+from classifier.provenance.c2pa_words import who
 from classifier.provenance.inspection import inspect
 from classifier.provenance.rules import decide
 from tests.pictures import encoded, photo
@@ -277,3 +282,69 @@ def test_an_ai_disclosure_makes_a_created_picture_generated_and_an_opened_one_ed
 def test_what_was_done_is_told_in_words():
     action = {"action": "c2pa.color_adjustments", "softwareAgent": "Adobe_Lightroom/8", "when": "2025-05-03T10:00:00Z"}
     assert told_by(action).details["done"] == ["colours adjusted with Adobe Lightroom 8, 3 May 2025"]
+
+
+@pytest.mark.parametrize(
+    ("signer", "name"),
+    [
+        ("Google LLC", "Google"),
+        ("OpenAI OpCo, LLC", "OpenAI"),
+        ("Adobe Inc.", "Adobe"),
+        ("Leica Camera AG", "Leica Camera"),
+        ("Nikon Corporation", "Nikon"),
+        ("Canon Co., Ltd.", "Canon"),
+        ("C2PA Test Signing Cert", "a certificate for tests"),
+        ("LLC", "LLC"),
+        ("Test Camera Works", "Test Camera Works"),
+    ],
+)
+def test_a_signer_is_named_as_people_call_it(signer, name):
+    assert who(signer) == name
+
+
+def opened(before, mime="image/jpeg"):
+    return signing.signed(
+        files.saved("JPEG"), "image/jpeg", [("c2pa.opened", "")], ingredients=[(before, mime, "parentOf")]
+    )
+
+
+def test_what_a_picture_was_made_from_comes_as_a_small_picture_of_our_own_writing():
+    before = encoded(photo(1200, 800, 4), "JPEG", exif=files.exif("GIMP", place=True))
+    data = opened(before)
+    plain = inspect(data)
+    [with_them] = [piece for piece in with_pictures(plain, data, "JPEG") if piece.kind == "c2pa"]
+    small = str(with_them.details["pictures"][0])
+    assert len(with_them.details["pictures"]) == 1
+    with Picture.open(io.BytesIO(base64.b64decode(small))) as found:
+        assert found.format == "JPEG" and max(found.size) == 160 and not found.getexif()
+    assert "pictures" not in manifest_of(data).details, "commands and reports are not given any"
+
+
+def test_an_odd_thumbnail_is_left_out(monkeypatch):
+    data = opened(encoded(photo(400, 300, 4), "JPEG"))
+    monkeypatch.setattr(c2pa_pictures, "BYTES", 10)
+    assert with_pictures(inspect(data), data, "JPEG") == inspect(data)
+    for form in ("GIF", "BMP", ""):
+        assert with_pictures(inspect(data), b"", form) == inspect(data)
+
+
+class Odd:
+    """A reader whose resource is `content`."""
+
+    def __init__(self, content):
+        self.content = content
+
+    def resource_to_stream(self, where, stream):
+        stream.write(self.content)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"<svg onload=alert(1)>", encoded(photo(64, 64, 1), "JPEG")[:200], b"x" * 5_000_000]
+)
+def test_a_thumbnail_that_is_no_picture_is_none(content):
+    assert c2pa_pictures._picture(Odd(content), {"thumbnail": {"identifier": "x"}}) == ""
+
+
+@pytest.mark.parametrize("ingredient", [{}, {"thumbnail": None}, {"thumbnail": {"identifier": 7}}])
+def test_an_ingredient_without_a_thumbnail_has_none(ingredient):
+    assert c2pa_pictures._picture(Odd(b""), ingredient) == ""

@@ -275,5 +275,5 @@ def read(path: Path) -> list[Row]:
             return [Row.of(line) for line in csv.DictReader(file)]
     except FileNotFoundError:
         raise DatasetError(f"expected a manifest at {path}; make one with: manage.py import_dataset DIR") from None
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, csv.Error) as error:
         raise DatasetError(f"{path} is not a manifest of aidetect ({error})") from error

@@ -22,7 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("images", nargs="*", help="SHA-256 of the file, or number in the administration")
         parser.add_argument("--table", type=Path, help="CSV with columns sha256 and label")
         parser.add_argument("--reason", required=True)
-        parser.add_argument("--by", help="e-mail or name of a staff account; default: the first one")
+        parser.add_argument("--by", help="email or name of a staff account; default: the first one")
 
     def handle(self, *args: Any, **options: Any) -> None:
         by = staff_named(options["by"])
