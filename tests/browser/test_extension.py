@@ -180,6 +180,7 @@ def test_as_it_comes_it_may_reach_no_host_and_opens_its_options(browser, tmp_pat
     try:
         worker = worker_of(context)
         assert worker.evaluate("chrome.permissions.getAll()")["origins"] == []
-        wait_for(lambda: any("options.html" in page.url for page in context.pages), 20, "the options")
+        opened = "async () => (await chrome.tabs.query({})).some((tab) => tab.url?.endsWith('/options.html'))"
+        wait_for(lambda: worker.evaluate(opened), 20, "the options")
     finally:
         context.close()
