@@ -292,10 +292,8 @@ LOG_FORMAT = env.choice("LOG_FORMAT", "plain", ("plain", "json"))
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 ERROR_MAIL = env.words("ERROR_MAIL", [], "email addresses, separated by commas")
 ADMINS = [(address, address) for address in ERROR_MAIL]
-EMAIL_SUBJECT_PREFIX = "[aidetect] "
-LOGGING = logs.configuration(LOG_FORMAT, mail=bool(ADMINS))
+EMAIL_SUBJECT_PREFIX, LOGGING = "[aidetect] ", logs.configuration(LOG_FORMAT, mail=bool(ADMINS))
 METRICS_TOKEN = env.text("METRICS_TOKEN", "", "a long random text")
 METRICS_FROM = env.read("METRICS_FROM", NO_PROXIES, NETWORKS, addresses.networks)
-SENTRY_DSN = env.text("SENTRY_DSN", "", "the address of a Sentry project")
-if SENTRY_DSN:
+if SENTRY_DSN := env.text("SENTRY_DSN", "", "the address of a Sentry project"):
     logs.report_to_sentry(SENTRY_DSN)

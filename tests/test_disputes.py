@@ -335,7 +335,13 @@ def test_my_data_is_a_zip_with_originals_reports_and_a_table(declared, upload, a
     archive = zipfile.ZipFile(io.BytesIO(body(response)))
     assert archive.testzip() is None
     assert sorted(archive.namelist()) == sorted(
-        ["account.json", "images.csv", f"reports/{declared.pk}.json", f"images/{declared.pk}-castle.jpg"]
+        [
+            "account.json",
+            "batches.json",
+            "images.csv",
+            f"reports/{declared.pk}.json",
+            f"images/{declared.pk}-castle.jpg",
+        ]
     )
     with declared.original.open("rb") as original:
         assert archive.read(f"images/{declared.pk}-castle.jpg") == original.read()

@@ -58,7 +58,7 @@ def test_an_example_that_does_not_exist_is_not_found(client):
 @pytest.mark.keras
 def test_judging_the_examples_again_gives_what_is_written_down(tmp_path, detector):
     """By the quick detector, which tests use: other scores, but the same files and keys, and the file decides alike."""
-    from classifier.worker.examples import judge_examples
+    from classifier.worker.judging_examples import judge_examples
 
     for name in NAMES:
         (tmp_path / f"{name}.jpg").write_bytes((site_settings.EXAMPLES / f"{name}.jpg").read_bytes())

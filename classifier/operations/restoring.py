@@ -27,6 +27,20 @@ class RestoreError(Exception):
     """Says what was expected, what was found and what to do."""
 
 
+def _incomplete(error: Exception) -> RestoreError:
+    return RestoreError(f"expected a complete backup made by manage.py backup ({error})")
+
+
+class Content(Hashing):
+    """As `Hashing`. Raises RestoreError where the file ends too early."""
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            return super().read(size)
+        except tarfile.TarError as error:
+            raise _incomplete(error) from error
+
+
 def check(source: IO[bytes], tell: Told = lambda sentence: None) -> End:
     """Read a backup through, storing nothing. Returns its end. Raises RestoreError."""
     reader = Reader(source)
@@ -68,7 +82,7 @@ class Reader:
                     tar.members.clear()  # type: ignore[attr-defined]  # or it would remember each of a million files
                     yield from self._read(member.name, tar.extractfile(member))
         except (tarfile.TarError, EOFError) as error:
-            raise RestoreError(f"expected a complete backup made by manage.py backup ({error})") from error
+            raise _incomplete(error) from error
         if not self.end:
             raise RestoreError("the backup breaks off before its end; use another one")
 
@@ -81,7 +95,7 @@ class Reader:
                 raise RestoreError("the backup was changed or damaged after it was made; use another one")
             return
         self.digest.update(name.encode() + b"\0")
-        hashing = Hashing(content, self.digest)
+        hashing = Content(content, self.digest)
         if name == HEAD:
             self.head = json.loads(hashing.read())
             if self.head["format"] != FORMAT:

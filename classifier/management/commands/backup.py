@@ -14,7 +14,7 @@ from classifier.operations import backing_up
 class Command(BaseCommand):
     help = (
         "Writes database and files into one tar file, as they are at this moment, while the site goes on. "
-        "It holds private pictures: keep it as safe as the site itself."
+        "It holds private pictures: keep it as safe as the site itself. Example: manage.py backup /safe/site.tar"
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -13,7 +13,8 @@ from classifier.operations.checkup import Finding, Level
 
 class Command(BaseCommand):
     help = (
-        "Checks settings, database, Redis, storage, workers, shipped files, trust list and disks, and says what to do."
+        "Checks settings, database, Redis, storage, workers, shipped files, trust list and disks, and says what to do. "
+        "Example: manage.py doctor --files"
     )
     requires_system_checks: list[str] = []  # it runs them itself
 

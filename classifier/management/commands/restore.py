@@ -13,7 +13,10 @@ from classifier.operations.restoring import RestoreError
 
 
 class Command(BaseCommand):
-    help = "Fills an empty installation from a backup, on SQLite or PostgreSQL. Stop web servers and workers first."
+    help = (
+        "Fills an empty installation from a backup, on SQLite or PostgreSQL. Stop web servers and workers first. "
+        "Example: manage.py restore /safe/site.tar"
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", help="what manage.py backup wrote; - reads standard input")
