@@ -11,6 +11,7 @@ from classifier import tasks
 from classifier.models import Image, Rescoring, State, Verdict, holders
 from classifier.registry import detectors
 from classifier.worker import analysis, loop, rescoring
+from classifier.worker.analysis import LOST
 from tests.loop import another
 from tests.pictures import jpeg
 
@@ -83,9 +84,7 @@ def test_a_volume_that_is_not_mounted_fails_no_picture(six, settings):
         later()
     Image.objects.get(name="3.jpg").original.storage.delete(Image.objects.get(name="3.jpg").original.name)
     assert tasks.classify_pending() == 6
-    assert set(Image.objects.filter(state=State.FAILED).values_list("name", "error")) == {
-        ("3.jpg", "This picture can't be analysed: the stored file is missing.")
-    }
+    assert set(Image.objects.filter(state=State.FAILED).values_list("name", "error")) == {("3.jpg", LOST)}
 
 
 @pytest.mark.parametrize("place", ["prepare", "write"])

@@ -87,7 +87,8 @@ def test_evidence_dispute_report_link_and_consent(page, browser, stack, two):
     log_in(staff, "staff@example.org", Stack.PASSWORD)
     staff.goto("/admin/classifier/dispute/")
     staff.get_by_text("I photographed the castle myself.").wait_for()
-    staff.locator(".action-select").first.check()
+    mine = staff.locator("tr", has_text="I photographed the castle myself.")  # other tests dispute, too
+    mine.locator(".action-select").check()
     staff.locator('select[name="action"]').select_option("label")
     staff.get_by_role("button", name="Go").click()
     staff.get_by_label("AI-generated").check()

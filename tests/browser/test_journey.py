@@ -86,7 +86,7 @@ def test_one_upload_shows_its_verdict_without_a_reload(page, files):
     assert page.title().startswith(f"{word}: holiday.jpg") and "favicon-" in page.locator("#favicon").get_attribute(
         "href"
     )
-    assert page.locator("#told").text_content() == f"Verdict: {word}."
+    assert page.locator("#told").text_content().strip() == f"Verdict: {word}."
     page.get_by_text("Where the detector looked", exact=True).wait_for()
     requests = []
     page.on("request", lambda request: requests.append(request.url))

@@ -181,7 +181,7 @@ def test_a_bundle_holds_the_head_alone_and_finds_its_encoder(tiny_detector):
     loaded = bundle.load(folder)
     views = [loaded.views(photo(90, 60)), loaded.views(photo(50, 70))]
     expected = LoadedDetector(loaded.card, model).logits(views)
-    np.testing.assert_allclose(loaded.logits(views), expected, atol=1e-4)
+    np.testing.assert_allclose(loaded.logits(views), expected, atol=0.05)  # where it is in bfloat16
     assert (folder / bundle.MODEL_FILE).stat().st_size < 60_000
 
 
