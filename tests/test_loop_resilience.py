@@ -34,8 +34,12 @@ REJUDGE = """
 import json
 from classifier import wakeups
 from classifier.registry import detectors
+from django.contrib.auth.models import User
 from classifier.models import *
-from tests.loop import another
+from tests.loop import frozen
+if not User.objects.filter(username="owner").exists():  # the test before this one was left out
+    owner = User.objects.create_user("owner", "owner@example.org", "sun-and-moon-7")
+    frozen(owner, User.objects.get(is_superuser=True), COUNT)
 Image.objects.filter(owner__username="owner").update(state="waiting", verdict=None, background=True)
 wakeups.wake_workers()
 """
@@ -97,7 +101,7 @@ def test_training_survives_kill_9_and_costs_nothing_when_idle(stack):
 
 @pytest.mark.postgres
 def test_re_scoring_survives_kill_9(stack):
-    stack.ask(REJUDGE)
+    stack.ask(REJUDGE.replace("COUNT", str(COUNT)))
     wait_for(lambda: told(stack, SCORED)["judged"] == COUNT, 180, "first verdicts")
     total = told(stack, SCORED)["other"]
     stack.ask(PROMOTE)

@@ -53,11 +53,18 @@ def staff(get_response: Next) -> Next:
         except DatabaseError as error:
             logger.error("not recorded: %s %s by %s: %s", request.method, request.path, request.user.pk, error)
             if request.method in LOOK:
-                response.close()
+                _let_go(response)
                 return HttpResponse(UNRECORDED, status=503, content_type="text/plain")
         return response
 
     return answer
+
+
+def _let_go(response: HttpResponseBase) -> None:
+    """Close the file of an answer that is not sent. Not `close()`: that tells Django that the request has ended, which
+    then closes the database's connection in the middle of it."""
+    if (file := getattr(response, "file_to_stream", None)) is not None:
+        file.close()
 
 
 def _record(request: HttpRequest, response: HttpResponseBase) -> None:
