@@ -1,6 +1,7 @@
 """Batches: the list, a batch's page with its polled parts, what its owner can do with it, and its shared page."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypedDict, cast
 from uuid import UUID
 
@@ -25,7 +26,6 @@ from django.urls import reverse
 from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from classifier.forms.saying import ShareForm
 from classifier.forms.uploading import BatchFilesForm, BatchForm, UploadForm
 from classifier.intake import batching, quotas
 from classifier.intake.quotas import OverQuota
@@ -33,6 +33,7 @@ from classifier.models import Batch, BatchShare, Image
 from classifier.results import batch_pdf, batch_report, sharing
 from classifier.views.access import NOTHING_CHANGED, member_or_reload, stored_file, unlisted
 from classifier.views.doorway import FORM_BYTES, STRANGERS_BYTES, counts_as_upload, may_bring
+from classifier.views.links import make_link
 
 CREATED, CONFLICT, BAD, GONE = 201, 409, 400, 410
 LISTED = 30
@@ -205,13 +206,9 @@ def batch_delete(request: HttpRequest, uuid: UUID) -> HttpResponse:
 @login_required
 @require_POST
 def batch_share(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    found, form = own_batch(request, uuid), ShareForm(request.POST)
-    if form.is_valid():
-        sharing.share_batch(found, form.cleaned_data["days"])
-        messages.success(request, "The link is below. Whoever has it sees names, verdicts and previews, no originals.")
-    else:
-        messages.error(request, "Choose for how many days the link should work.")
-    return redirect(f"{found.get_absolute_url()}#share")
+    found = own_batch(request, uuid)
+    sees = "names, verdicts and previews, no originals"
+    return make_link(request, found.get_absolute_url(), partial(sharing.share_batch, found), sees)
 
 
 @login_required

@@ -1,5 +1,6 @@
 """Reports of one image: for its owner as JSON and PDF, for others through a link that ends."""
 
+from functools import partial
 from uuid import UUID
 
 from django.contrib import messages
@@ -10,12 +11,12 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from classifier.forms.saying import ShareForm
 from classifier.models import Image, Share, State
 from classifier.results import report, sharing
 from classifier.results.pdf import as_pdf
 from classifier.templatetags.verdicts import conclusion
 from classifier.views.access import own_image, stored_file, unlisted
+from classifier.views.links import make_link
 
 GONE = 410
 
@@ -52,13 +53,8 @@ def _pdf(image: Image, private: bool) -> HttpResponse:
 @require_POST
 def image_share(request: HttpRequest, uuid: UUID) -> HttpResponse:
     found = _done(own_image(request, uuid))
-    form = ShareForm(request.POST)
-    if form.is_valid():
-        sharing.share(found, form.cleaned_data["days"])
-        messages.success(request, "The link is below. Whoever has it sees the report and a preview, not the original.")
-    else:
-        messages.error(request, "Choose for how many days the link should work.")
-    return redirect(f"{found.get_absolute_url()}#share")
+    sees = "the report and a preview, not the original"
+    return make_link(request, found.get_absolute_url(), partial(sharing.share, found), sees)
 
 
 @login_required
