@@ -1,15 +1,17 @@
 """Commands that load Keras."""
 
+import contextlib
 import io
-import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
+
+from classifier.detector import standard_error
 
 
 class KerasCommand(BaseCommand):
@@ -24,19 +26,10 @@ class KerasCommand(BaseCommand):
 def native_notes(log: Path) -> Iterator[None]:
     """File descriptor 2 leads to `log`. Python's messages must not go through it: manage.py gives them a descriptor of
     their own; where they do, or `log` can't be written, nothing is changed."""
-    try:
-        if type(sys.stderr) is not io.TextIOWrapper or sys.stderr.fileno() == 2:  # pytest's is a class of its own
-            raise OSError
-        log.parent.mkdir(parents=True, exist_ok=True)
-        file = log.open("ab")
-    except (OSError, ValueError):
+    led = ExitStack()
+    with contextlib.suppress(OSError, ValueError):
+        if type(sys.stderr) is io.TextIOWrapper and sys.stderr.fileno() != 2:  # pytest's is a class of its own
+            log.parent.mkdir(parents=True, exist_ok=True)
+            led.enter_context(standard_error.led_to(log))
+    with led:
         yield
-        return
-    before = os.dup(2)
-    try:
-        os.dup2(file.fileno(), 2)
-        yield
-    finally:
-        os.dup2(before, 2)
-        os.close(before)
-        file.close()

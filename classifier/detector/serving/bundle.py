@@ -1,10 +1,8 @@
 """A detector on disk: one folder with `model.keras` and `bundle.json`, checked before it is loaded."""
 
-import contextlib
 import json
 import os
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -13,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from classifier.detector import standard_error
 from classifier.detector.digests import file_digest
 from classifier.detector.errors import BundleError, EncoderError
 from classifier.detector.images.preprocessing import Pixels, Preprocessing, prepare
@@ -235,7 +234,7 @@ def load(folder: Path) -> LoadedDetector:
         raise BundleError(f"expected the model at {path}")
     if (received := file_digest(path)) != card.sha256:
         raise BundleError(f"{path}: expected sha256 {card.sha256}, received {received}; the file was altered")
-    with _native_chatter_hidden():
+    with standard_error.led_to(Path(os.devnull)):
         model = read_model(path)
         known = subject.read(folder, card.subject) if card.subject else None
         detector = LoadedDetector(card, on_encoder(card, model, folder) if card.encoder else model, known)
@@ -283,18 +282,3 @@ def read_model(path: Path) -> "keras.Model":
     from classifier.detector.networks import traces  # noqa: F401  # registers its layers
 
     return keras.saving.load_model(path, compile=False, safe_mode=True)
-
-
-@contextlib.contextmanager
-def _native_chatter_hidden() -> Iterator[None]:
-    """TensorFlow's C++ writes start-up notes straight to the file descriptor, before any log level can be set. Python's
-    own errors pass as exceptions."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with Path(os.devnull).open("wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
