@@ -15,6 +15,7 @@ from classifier.detector.errors import UnreadableImage
 from classifier.detector.images.decoding import Limits, read_rgb
 from classifier.detector.labels import Outcome
 from classifier.provenance.evidence import Told
+from classifier.results.table import harmless
 
 THUMBNAIL = (96, 96)
 
@@ -94,7 +95,8 @@ COLUMNS = tuple(field.name for field in fields(FileRow))
 
 
 def _quoted(text: str) -> str:
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "'")) else text
+    """An apostrophe of its own is doubled, so that `_unquoted` gives back what was there."""
+    return f"'{text}" if text.startswith("'") else harmless(text)
 
 
 def _unquoted(text: str) -> str:

@@ -8,7 +8,7 @@ from classifier.detector.errors import DetectorError
 from classifier.management.arguments import expand
 from classifier.management.keras_command import KerasCommand
 from classifier.registry import detectors
-from classifier.results.file_report import Result, Unread
+from classifier.results.file_report import FileRow, Result, Unread
 
 
 class Command(KerasCommand):
@@ -39,10 +39,7 @@ class Command(KerasCommand):
     def show(self, result: Result | Unread, form: str) -> bool:
         if form == "json":
             self.stdout.write(json.dumps(result, ensure_ascii=False))
-        elif "error" in result:
-            self.stdout.write(f"{'error':<13} {'':<6} {result['path']}: {result['error']}")
         else:
-            by = "" if result["decided_by"] == "network" else f"  (decided by {result['decided_by']})"
-            self.stdout.write(f"{result['verdict']:<13} {result['score']:.3f}  {result['path']}{by}")
+            self.stdout.write(FileRow.of(result).as_line())
         self.stdout.flush()
         return "error" not in result
